@@ -58,7 +58,7 @@ ASAN_PROGRAMS = $(CHECKED:%.c=$(B)/asan/%)
 # nginx is not in everybody's PATH.
 
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin
-MAKEFLAGS += --no-print-directory
+MAKEFLAGS += -r --no-print-directory
 MAKE_ALL = $(MAKE) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 
@@ -135,7 +135,7 @@ $(MODULE): $(B)/nginx/Makefile $(LIB_SRCS) $(HTTP_SRCS) $(HEADERS) \
 
 # The library, the generated code, prom-push.
 
-COMPILE = $(CC) $(CPPFLAGS) $(WARNINGS) -MMD -MP -Isrc -I$(B)/proto
+COMPILE = $(CC) $(CPPFLAGS) $(WARNINGS) -MMD -MP -MF $@.d -Isrc -I$(B)/proto
 
 $(B)/libprom.a: $(LIB_OBJS) $(B)/inputs
 $(B)/asan/libprom.a: $(ASAN_OBJS) $(B)/inputs
@@ -153,7 +153,7 @@ $(B)/asan/obj/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(COMPILE) $(ASAN_CFLAGS) -c -o $@ $<
 
-$(B)/proto/%.pb-c.c: proto/%.proto
+$(B)/proto/%.pb-c.c $(B)/proto/%.pb-c.h: proto/%.proto
 	@mkdir -p $(@D)
 	$(PROTOC_C) --proto_path=proto --c_out=$(@D) $<
 
@@ -211,5 +211,5 @@ install: all
 clean:
 	rm -rf $(B)
 
--include $(LIB_OBJS:.o=.d) $(ASAN_OBJS:.o=.d) $(PUSH_OBJS:.o=.d)
--include $(PROGRAMS:=.d) $(ASAN_PROGRAMS:=.d)
+-include $(addsuffix .d,$(LIB_OBJS) $(ASAN_OBJS) $(PUSH_OBJS) $(PROGRAMS) \
+	$(ASAN_PROGRAMS))
