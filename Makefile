@@ -39,7 +39,8 @@ ROOMS = base labels wire tsdb expose path
 LIB_SRCS := $(sort $(wildcard $(ROOMS:%=src/%/*.c)))
 HTTP_SRCS := $(sort $(wildcard src/http/*.c))
 PUSH_SRCS := $(sort $(wildcard src/push/*.c))
-HEADERS := $(sort $(wildcard $(ROOMS:%=src/%/*.h) src/http/*.h))
+HEADERS := $(sort $(wildcard $(foreach room,$(ROOMS) http,src/$(room)/*.h \
+	src/$(room)/*.inc)))
 PROTOS := $(sort $(wildcard proto/*.proto))
 
 # Each C file of the tests is a program; those in CHECKED run sanitized too.
