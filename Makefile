@@ -78,8 +78,8 @@ programs: $(PROGRAMS)
 asan: $(ASAN_PROGRAMS)
 
 
-# The module, by nginx's own scripts.  $(B)/inputs holds all that its
-# configuration depends on besides the contents of files.
+# The module, by nginx's own scripts.  Two files remember what the build
+# depends on besides the contents of files.
 
 ifeq ($(NGINX_SRC),)
 
@@ -118,13 +118,14 @@ endef
 
 endif
 
-INPUTS = $(NGINX_VERSION) $(CC) $(CFLAGS) $(LIB_SRCS) $(HTTP_SRCS) $(HEADERS)
+$(B)/inputs: TEXT = $(NGINX_VERSION) $(LIB_SRCS) $(HTTP_SRCS) $(HEADERS)
+$(B)/flags: TEXT = $(CC) $(CPPFLAGS) $(CFLAGS) $(ASAN_CFLAGS) $(LDFLAGS)
 
-$(B)/inputs: FORCE
+$(B)/inputs $(B)/flags: FORCE
 	@mkdir -p $(B)
-	@echo '$(INPUTS)' | cmp -s - $@ || echo '$(INPUTS)' > $@
+	@echo "$(TEXT)" | cmp -s - $@ || echo "$(TEXT)" > $@
 
-$(B)/nginx/Makefile: $(B)/inputs config
+$(B)/nginx/Makefile: $(B)/inputs $(B)/flags config
 	rm -rf $(B)/nginx
 	$(CONFIGURE)
 
@@ -146,11 +147,11 @@ $(B)/libproto.a: $(PB_OBJS)
 	rm -f $@
 	$(AR) rcs $@ $(filter %.o,$^)
 
-$(B)/obj/%.o: src/%.c
+$(B)/obj/%.o: src/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) $(CFLAGS) -c -o $@ $<
 
-$(B)/asan/obj/%.o: src/%.c
+$(B)/asan/obj/%.o: src/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) $(ASAN_CFLAGS) -c -o $@ $<
 
@@ -158,7 +159,7 @@ $(B)/proto/%.pb-c.c $(B)/proto/%.pb-c.h: proto/%.proto
 	@mkdir -p $(@D)
 	$(PROTOC_C) --proto_path=proto --c_out=$(@D) $<
 
-$(B)/proto/%.o: $(B)/proto/%.c
+$(B)/proto/%.o: $(B)/proto/%.c $(B)/flags
 	$(CC) $(CFLAGS) -c -o $@ $<
 
 # Until the first compilation nobody knows who includes generated headers.
@@ -172,12 +173,13 @@ $(B)/prom-push: $(PUSH_OBJS) $(B)/libproto.a $(B)/libprom.a
 # The programs of the tests.
 
 $(CHECKED:%.c=$(B)/%) $(PLAIN:%.c=$(B)/%): $(B)/%: %.c $(B)/libprom.a \
-		$(B)/libproto.a
+		$(B)/libproto.a $(B)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) -It/unit $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.a,$^) \
 	    $(LDLIBS)
 
-$(ASAN_PROGRAMS): $(B)/asan/%: %.c $(B)/asan/libprom.a $(B)/libproto.a
+$(ASAN_PROGRAMS): $(B)/asan/%: %.c $(B)/asan/libprom.a $(B)/libproto.a \
+		$(B)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) -It/unit $(ASAN_CFLAGS) $(LDFLAGS) -o $@ \
 	    $(filter %.c %.a,$^) $(LDLIBS)
