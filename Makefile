@@ -46,7 +46,7 @@ PROTOS := $(sort $(wildcard proto/*.proto))
 # Each C file of the tests is a program; those in CHECKED run sanitized too.
 
 CHECKED := $(sort $(wildcard t/unit/*.c t/fuzz/*.c))
-PLAIN := $(sort $(wildcard t/torture/*.c t/bench/*.c))
+PLAIN := $(sort $(wildcard t/torture/*.c t/bench/*.c t/lib/*.c))
 
 LIB_OBJS = $(LIB_SRCS:src/%.c=$(B)/obj/%.o)
 PUSH_OBJS = $(PUSH_SRCS:src/%.c=$(B)/obj/%.o)
@@ -185,14 +185,29 @@ $(ASAN_PROGRAMS): $(B)/asan/%: %.c $(B)/asan/libprom.a $(B)/libproto.a \
 	    $(filter %.c %.a,$^) $(LDLIBS)
 
 
+RUN = nginx -p $(CURDIR)/$(B)/run -e stderr \
+	-c $(CURDIR)/docs/quickstart/nginx.conf
+
+define NEXT
+
+nginx answers on 127.0.0.1:9009 until it gets Ctrl-C; its logs and its pid are
+in $(B)/run.  Type in another terminal:
+
+    echo 'up{job="demo"} 1' |
+        $(CURDIR)/$(B)/prom-push http://127.0.0.1:9009/api/v1/write
+    curl -g 'http://127.0.0.1:9009/federate?match[]=up'
+
+endef
+export NEXT
+
 run:
-	@t/lib/deps build
+	@t/lib/deps run
 	@$(MAKE_ALL) all
 	@mkdir -p $(B)/run/logs $(B)/run/modules $(B)/run/tmp
 	@ln -sf ../../$(notdir $(MODULE)) $(B)/run/modules/
-	@cat docs/quickstart/next.txt
-	@exec nginx -p $(CURDIR)/$(B)/run -c $(CURDIR)/docs/quickstart/nginx.conf \
-	    -e stderr -g 'daemon off;'
+	@$(RUN) -t -q
+	@printf "%s\n" "$$NEXT"
+	@exec $(RUN) -g 'daemon off;'
 
 test:
 	@t/lib/deps test
