@@ -73,6 +73,13 @@
 
 #define PROM_LOG_WORDS        4096                  /* 32 KiB of undo log */
 #define PROM_TABLE_PAGES      4096                  /* 16M buckets */
+#define PROM_EMPTIES          15
+
+#define PROM_TIME_NONE        INT64_MIN             /* no sample yet */
+
+#define PROM_CHUNK_FIRST      48                    /* bytes of a new chunk */
+#define PROM_CHUNK_SAMPLES    120                   /* a chunk is sealed at */
+#define PROM_CHUNK_BYTES      1005                  /* the first of these */
 
 
 typedef uint32_t  prom_ref_t;
@@ -101,7 +108,7 @@ typedef struct {
 typedef struct {
     uint32_t     count;                 /* items */
     uint32_t     buckets;
-    uint64_t     pages;                 /* offset of uint32_t[TABLE_PAGES] */
+    uint64_t     pages;                 /* offset of uint32_t[table_len] */
 } prom_table_t;
 
 
@@ -110,10 +117,11 @@ typedef struct {
     _Atomic uint32_t   next;            /* who came after me last time */
     prom_ref_t         key;
     uint16_t           key_len;
-    uint16_t           indexed;         /* labels that are in the index */
     uint8_t            live;            /* set last, cleared first */
     uint8_t            plain;           /* prom_labels_plain(key) */
-    uint16_t           mark;            /* request that saw it last */
+    uint32_t           mark;            /* live: the entry of a batch that saw
+                                           it last; else: how many of its
+                                           labels are in the index */
 
     /* one transaction saves from here ... */
     int64_t            newest_time;
@@ -163,6 +171,11 @@ typedef struct {
     uint32_t           series_list;     /* pages of heads with free slots */
     uint32_t           positions;       /* of the directory that were used */
 
+    uint32_t           transit;         /* this lock's holder left pages in
+                                           transit behind (I5) */
+    uint32_t           empties;         /* pages that became empty, hints; */
+    uint32_t           empty[PROM_EMPTIES];     /* more than fit: look at all */
+
     prom_table_t       series;
     prom_table_t       pairs;
     prom_ref_t         names;           /* tree of label names */
@@ -192,7 +205,8 @@ struct prom_segment_s {
     uint64_t           secret[4];
     uint32_t           pages;           /* of the whole segment */
     uint32_t           first_page;      /* that can be given to a shard */
-    uint32_t           directory_len;
+    uint32_t           directory_len;   /* of each shard */
+    uint32_t           table_len;       /* of each table */
     uint32_t           shard_bits;
     uint64_t           owners;          /* offset of uint8_t[pages] */
     uint64_t           descriptors;     /* offset of prom_page_t[pages] */
@@ -207,8 +221,7 @@ struct prom_segment_s {
     _Atomic uint32_t   page_cursor;     /* where to look for a free page */
 
     _Alignas(PROM_CACHE_LINE)
-    _Atomic int64_t    newest_time;     /* of all samples, INT64_MIN: none */
-    _Atomic uint32_t   requests;        /* source of marks */
+    _Atomic int64_t    newest_time;     /* of all samples */
 
     _Alignas(PROM_CACHE_LINE)
     _Atomic int64_t    live_series;
@@ -279,7 +292,7 @@ prom_shard_of(const prom_segment_t *seg, uint64_t hash)
  * died.
  */
 prom_shard_t *prom_shard_lock(prom_segment_t *seg, uint32_t n);
-void prom_shard_unlock(prom_shard_t *shard);
+void prom_shard_unlock(prom_segment_t *seg, prom_shard_t *shard);
 
 
 #endif /* _PROM_SEGMENT_H_INCLUDED_ */

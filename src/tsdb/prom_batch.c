@@ -1,0 +1,439 @@
+
+/*
+ * Copyright (C) the ngx_http_prom_module authors
+ */
+
+
+#include "prom_batch.h"
+#include "prom_segment.h"
+#include "prom_series.h"
+
+
+#define PROM_BATCH_BACK   3600000       /* ms behind the newest time */
+#define PROM_BATCH_AHEAD_OF_USE  8      /* entries whose heads are fetched */
+
+
+void
+prom_batch_begin(prom_tsdb_t *db, prom_batch_t *batch)
+{
+    batch->n = 0;
+    batch->refused = 0;
+    batch->generation = atomic_load(&db->segment->generation);
+}
+
+
+uint32_t
+prom_batch_guess(const prom_tsdb_t *db, uint32_t prev, const uint8_t *key,
+    size_t len)
+{
+    return prev != 0 ? prom_series_guess(db->segment, prev, key, len) : 0;
+}
+
+
+uint64_t
+prom_batch_hash(const prom_tsdb_t *db, prom_str_t key)
+{
+    return prom_series_hash(db->segment, key);
+}
+
+
+uint32_t
+prom_batch_find(prom_tsdb_t *db, prom_str_t key, uint64_t hash)
+{
+    uint32_t         ref;
+    prom_shard_t    *shard;
+    prom_series_t   *series;
+    prom_segment_t  *seg;
+
+    seg = db->segment;
+
+    shard = prom_shard_lock(seg, prom_shard_of(seg, hash));
+    series = prom_series_find(seg, shard, hash, key);
+    ref = series != NULL ? prom_ref(seg, series) : 0;
+    prom_shard_unlock(seg, shard);
+
+    return ref;
+}
+
+
+static int
+prom_batch_resolve_one(prom_tsdb_t *db, prom_shard_t *shard,
+    prom_entry_t *entry)
+{
+    prom_series_t   *series;
+    prom_segment_t  *seg;
+
+    seg = db->segment;
+    series = prom_series_find(seg, shard, entry->hash, entry->key);
+
+    if (series == NULL) {
+
+        if (db->max_series != 0
+            && atomic_load_explicit(&seg->live_series, memory_order_relaxed)
+               >= (int64_t) db->max_series)
+        {
+            return PROM_LIMIT;
+        }
+
+        series = prom_series_create(seg, shard, entry->hash, entry->key);
+        if (series == NULL) {
+            return PROM_NOMEM;
+        }
+
+        entry->created = true;
+    }
+
+    entry->series = prom_ref(seg, series);
+
+    return PROM_OK;
+}
+
+
+int
+prom_batch_resolve(prom_tsdb_t *db, prom_batch_t *batch, size_t from)
+{
+    int              rc;
+    size_t           i;
+    uint64_t         wanted;
+    uint32_t         n;
+    prom_entry_t    *entry;
+    prom_shard_t    *shard;
+    prom_segment_t  *seg;
+
+    seg = db->segment;
+    wanted = 0;
+
+    for (i = from; i < batch->n; i++) {
+        entry = batch->entries + i;
+
+        if (entry->series == 0) {
+            entry->shard = (uint16_t) prom_shard_of(seg, entry->hash);
+            wanted |= UINT64_C(1) << entry->shard;
+        }
+    }
+
+    for ( /* void */ ; wanted != 0; wanted &= wanted - 1) {
+        n = (uint32_t) __builtin_ctzll(wanted);
+        shard = prom_shard_lock(seg, n);
+        rc = PROM_OK;
+
+        for (i = from; i < batch->n && rc == PROM_OK; i++) {
+            entry = batch->entries + i;
+
+            if (entry->series == 0 && entry->shard == n) {
+                rc = prom_batch_resolve_one(db, shard, entry);
+            }
+        }
+
+        prom_shard_unlock(seg, shard);
+
+        if (rc != PROM_OK) {
+            return rc;
+        }
+    }
+
+    return PROM_OK;
+}
+
+
+/* The shards of all series; false where a series is gone already. */
+
+static bool
+prom_batch_touched(const prom_segment_t *seg, prom_batch_t *batch,
+    uint64_t *touched)
+{
+    size_t         i;
+    uint8_t        owner;
+    prom_entry_t  *entry;
+
+    *touched = 0;
+
+    for (i = 0; i < batch->n; i++) {
+        entry = batch->entries + i;
+        owner = atomic_load_explicit(
+                    prom_owner(seg, prom_page_of(entry->series)),
+                    memory_order_relaxed);
+
+        if (owner == 0 || owner > seg->shards) {
+            return false;
+        }
+
+        entry->shard = owner - 1;
+        *touched |= UINT64_C(1) << entry->shard;
+    }
+
+    return true;
+}
+
+
+static void
+prom_batch_lock(prom_segment_t *seg, uint64_t shards)
+{
+    for ( /* void */ ; shards != 0; shards &= shards - 1) {
+        (void) prom_shard_lock(seg, (uint32_t) __builtin_ctzll(shards));
+    }
+}
+
+
+static void
+prom_batch_unlock(prom_segment_t *seg, uint64_t shards)
+{
+    uint32_t  n;
+
+    for ( /* void */ ; shards != 0; shards &= shards - 1) {
+        n = (uint32_t) __builtin_ctzll(shards);
+        prom_shard_unlock(seg, prom_shard(seg, n));
+    }
+}
+
+
+typedef struct {
+    int64_t  lowest;
+    int64_t  highest;
+} prom_bounds_t;
+
+
+static prom_bounds_t
+prom_batch_bounds(const prom_tsdb_t *db, int64_t now)
+{
+    int64_t        newest;
+    prom_bounds_t  bounds;
+
+    newest = atomic_load(&db->segment->newest_time);
+
+    bounds.highest = now + PROM_BATCH_AHEAD;
+    bounds.lowest = INT64_MIN;
+
+    if (newest > INT64_MIN + PROM_BATCH_BACK) {
+        bounds.lowest = newest - prom_min((int64_t) PROM_BATCH_BACK,
+                                          db->retention);
+    }
+
+    return bounds;
+}
+
+
+static prom_verdict_e
+prom_batch_judge(const prom_bounds_t *bounds, const prom_sample_t *newest,
+    const prom_sample_t *sample)
+{
+    if (prom_unlikely(sample->time > bounds->highest)) {
+        return PROM_SAMPLE_FUTURE;
+    }
+
+    if (prom_unlikely(sample->time < bounds->lowest)) {
+        return PROM_SAMPLE_OUT_OF_BOUNDS;
+    }
+
+    if (prom_likely(sample->time > newest->time)) {
+        return PROM_SAMPLE_GOOD;
+    }
+
+    if (sample->time < newest->time) {
+        return PROM_SAMPLE_OUT_OF_ORDER;
+    }
+
+    return sample->value == newest->value ? PROM_SAMPLE_SAME
+                                          : PROM_SAMPLE_DUPLICATE;
+}
+
+
+/*
+ * What is newest for an entry: the state of the series, or of the last entry
+ * of this batch with the same series.  A mark that an earlier batch left does
+ * not deceive: the entry it names must come before and be of this series.
+ */
+static void
+prom_batch_newest(prom_batch_t *batch, size_t i, prom_series_t *series)
+{
+    prom_entry_t  *entry;
+
+    entry = batch->entries + i;
+
+    if (prom_unlikely(series->mark < i
+                      && batch->entries[series->mark].series == entry->series))
+    {
+        entry->newest = batch->entries[series->mark].newest;
+
+    } else {
+        entry->newest.time = series->newest_time;
+        entry->newest.value = series->newest_value;
+    }
+
+    series->mark = (uint32_t) i;
+}
+
+
+static bool
+prom_batch_check(prom_tsdb_t *db, prom_batch_t *batch, int64_t now,
+    bool partial)
+{
+    size_t           i, k, ahead;
+    prom_entry_t    *entry;
+    prom_series_t   *series;
+    prom_bounds_t    bounds;
+    prom_sample_t   *sample;
+    prom_segment_t  *seg;
+    prom_verdict_e   verdict;
+
+    seg = db->segment;
+    bounds = prom_batch_bounds(db, now);
+    batch->refused = 0;
+
+    for (i = 0; i < batch->n; i++) {
+        ahead = prom_min(i + PROM_BATCH_AHEAD_OF_USE, batch->n - 1);
+        __builtin_prefetch(prom_at(seg, batch->entries[ahead].series), 1);
+
+        entry = batch->entries + i;
+        series = prom_at(seg, entry->series);
+
+        prom_batch_newest(batch, i, series);
+        __builtin_prefetch((uint8_t *) prom_at(seg, series->chunk)
+                           + series->bits / 8, 1);
+
+        for (k = entry->first; k < entry->first + entry->samples; k++) {
+            sample = batch->samples + k;
+            verdict = prom_batch_judge(&bounds, &entry->newest, sample);
+            batch->verdicts[k] = (uint8_t) verdict;
+
+            if (prom_likely(verdict == PROM_SAMPLE_GOOD)) {
+                entry->newest = *sample;
+
+            } else if (verdict != PROM_SAMPLE_SAME) {
+
+                if (batch->refused++ == 0) {
+                    batch->replaced = entry->newest.value;
+                }
+
+                if (!partial) {
+                    return false;
+                }
+            }
+        }
+    }
+
+    return true;
+}
+
+
+static void
+prom_batch_raise_newest(prom_segment_t *seg, int64_t time)
+{
+    int64_t  newest;
+
+    newest = atomic_load(&seg->newest_time);
+
+    while (newest < time
+           && !atomic_compare_exchange_weak(&seg->newest_time, &newest, time))
+    {
+        /* void */
+    }
+}
+
+
+static void
+prom_batch_write(prom_segment_t *seg, prom_batch_t *batch)
+{
+    size_t           i, k;
+    int64_t          newest;
+    prom_entry_t    *entry;
+    prom_shard_t    *shard;
+    prom_series_t   *series, *prev;
+    prom_sample_t   *sample;
+
+    prev = NULL;
+    newest = INT64_MIN;
+
+    for (i = 0; i < batch->n; i++) {
+        entry = batch->entries + i;
+        series = prom_at(seg, entry->series);
+        shard = prom_shard(seg, entry->shard);
+
+        for (k = entry->first; k < entry->first + entry->samples; k++) {
+
+            if (prom_likely(batch->verdicts[k] == PROM_SAMPLE_GOOD)) {
+                sample = batch->samples + k;
+                prom_series_append(seg, shard, series, sample->time,
+                                   sample->value);
+                newest = prom_max(newest, sample->time);
+            }
+        }
+
+        if (prev != NULL && prev->next != entry->series) {
+            atomic_store_explicit(&prev->next, entry->series,
+                                  memory_order_release);
+        }
+
+        prev = series;
+    }
+
+    prom_batch_raise_newest(seg, newest);
+}
+
+
+int
+prom_batch_commit(prom_tsdb_t *db, prom_batch_t *batch, int64_t now,
+    bool partial)
+{
+    int              rc;
+    uint64_t         touched;
+    prom_segment_t  *seg;
+
+    if (batch->n == 0) {
+        return PROM_OK;
+    }
+
+    seg = db->segment;
+
+    if (!prom_batch_touched(seg, batch, &touched)) {
+        return PROM_AGAIN;
+    }
+
+    prom_batch_lock(seg, touched);
+
+    if (prom_unlikely(atomic_load(&seg->generation) != batch->generation)) {
+        rc = PROM_AGAIN;
+
+    } else if (!prom_batch_check(db, batch, now, partial)) {
+        rc = PROM_ERROR;
+
+    } else {
+        prom_batch_write(seg, batch);
+        rc = PROM_OK;
+    }
+
+    prom_batch_unlock(seg, touched);
+
+    return rc;
+}
+
+
+void
+prom_batch_undo(prom_tsdb_t *db, prom_batch_t *batch)
+{
+    size_t           i;
+    prom_entry_t    *entry;
+    prom_shard_t    *shard;
+    prom_series_t   *series;
+    prom_segment_t  *seg;
+
+    seg = db->segment;
+
+    for (i = 0; i < batch->n; i++) {
+        entry = batch->entries + i;
+
+        if (!entry->created) {
+            continue;
+        }
+
+        shard = prom_shard_lock(seg, prom_shard_of(seg, entry->hash));
+        series = prom_series_find(seg, shard, entry->hash, entry->key);
+
+        if (series != NULL && prom_series_is_empty(series)) {
+            prom_series_remove(seg, shard, series);
+        }
+
+        prom_shard_unlock(seg, shard);
+        entry->created = false;
+    }
+}
