@@ -50,7 +50,10 @@ sub text_parse {
 
     die "no newline at the end\n" if $text ne '' && $text !~ /\n\z/;
 
-    for my $line (split /\n/, $text) {
+    my @lines = split /\n/, $text, -1;
+    pop @lines;
+
+    for my $line (@lines) {
 
         die "text after # EOF: $line\n" if $eof;
 
