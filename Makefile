@@ -109,7 +109,8 @@ define CONFIGURE
 	mkdir -p $(NGINX_DIR)
 	ln -s $(filter-out %/Makefile %/objs, \
 	    $(wildcard $(abspath $(NGINX_SRC))/*)) $(NGINX_DIR)
-	cd $(NGINX_DIR) && sh $(if $(wildcard $(NGINX_SRC)/configure),,auto/)configure \
+	cd $(NGINX_DIR) && \
+	sh $(if $(wildcard $(NGINX_SRC)/configure),,auto/)configure \
 	    --with-cc=$(CC) --with-cc-opt="$(CFLAGS) -fPIC" --with-ld-opt=-fPIC \
 	    $(NGINX_FLAGS) --add-dynamic-module=$(CURDIR) \
 	    --builddir=$(CURDIR)/$(B)/nginx > $(CURDIR)/$(B)/configure.log \
