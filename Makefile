@@ -222,7 +222,7 @@ bench:
 MODULES_DIR = $(or $(shell nginx -V 2>&1 \
 	| sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p'),$(PREFIX)/lib/nginx/modules)
 
-install: all
+install: $(MODULE) $(B)/prom-push
 	$(INSTALL) -d $(DESTDIR)$(MODULES_DIR) $(DESTDIR)$(PREFIX)/bin
 	$(INSTALL) -m 644 $(MODULE) $(DESTDIR)$(MODULES_DIR)
 	$(INSTALL) -m 755 $(B)/prom-push $(DESTDIR)$(PREFIX)/bin

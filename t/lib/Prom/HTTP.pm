@@ -142,7 +142,7 @@ sub send {
 sub close {
     my ($self) = @_;
 
-    close $self->{socket};
+    CORE::close $self->{socket};
 }
 
 
