@@ -32,6 +32,7 @@
 
 
 #include "../base/prom_base.h"
+#include "../base/prom_sample.h"
 #include "prom_tsdb.h"
 
 
@@ -46,12 +47,6 @@ typedef enum {
     PROM_SAMPLE_OUT_OF_ORDER,
     PROM_SAMPLE_DUPLICATE
 } prom_verdict_e;
-
-
-typedef struct {
-    int64_t     time;
-    uint64_t    value;
-} prom_sample_t;
 
 
 typedef struct {

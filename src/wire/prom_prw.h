@@ -1,0 +1,93 @@
+
+/*
+ * Copyright (C) the ngx_http_prom_module authors
+ *
+ * Remote write on the wire: a decompressed body -> its series, one after the
+ * other, read in place.
+ *
+ * What is read of a series points into the body.  Its samples are appended to
+ * a vector of the caller.  Exemplars, native histograms and metadata are
+ * decoded as far as needed to know that they are well-formed, and counted.
+ *
+ * Field numbers are those of prometheus.WriteRequest (1.0 and what Prometheus
+ * sends besides) and io.prometheus.write.v2.Request, see proto/.
+ */
+
+
+#ifndef _PROM_PRW_H_INCLUDED_
+#define _PROM_PRW_H_INCLUDED_
+
+
+#include "../base/prom_base.h"
+#include "../base/prom_msg.h"
+#include "../base/prom_sample.h"
+#include "../base/prom_vec.h"
+#include "../labels/prom_labels.h"
+
+
+typedef struct {
+    prom_str_t   message;               /* the TimeSeries as a whole */
+    prom_str_t   run;                   /* 1.0: the label fields where they
+                                           lie in one run, else empty */
+    uint32_t     labels;                /* 1.0: how many label fields */
+    uint32_t     first;                 /* its samples in the vector */
+    uint32_t     samples;
+    uint32_t     exemplars;
+    uint32_t     histograms;
+    bool         metadata;              /* 2.0 */
+    uint32_t     help;                  /* symbols of it */
+    uint32_t     unit;
+} prom_prw_series_t;
+
+
+/* Errors of the functions below: the body as a whole is not well-formed. */
+
+
+/* Remote write 1.0 */
+
+typedef struct {
+    const uint8_t  *pos;
+    const uint8_t  *end;
+    uint64_t        metadata;           /* metric families described */
+} prom_prw1_t;
+
+void prom_prw1_open(prom_prw1_t *reader, prom_str_t body);
+
+/* 1: a series, 0: the end, PROM_ERROR with a message, PROM_NOMEM. */
+int prom_prw1_next(prom_prw1_t *reader, prom_prw_series_t *series,
+    prom_vec_t *samples, prom_msg_t *msg);
+
+/*
+ * The labels of a series as they stand, for which there is room for
+ * series->labels.  PROM_OK or PROM_ERROR with a message.
+ */
+int prom_prw1_labels(const prom_prw_series_t *series, prom_label_t *labels,
+    prom_msg_t *msg);
+
+
+/* Remote write 2.0 */
+
+typedef struct {
+    const uint8_t  *pos;
+    const uint8_t  *end;
+    prom_vec_t      symbols;            /* prom_str_t */
+    prom_vec_t      refs;               /* uint32_t, of the series just read */
+} prom_prw2_t;
+
+/* Reads the symbols, wherever they stand; PROM_OK, PROM_ERROR, PROM_NOMEM. */
+int prom_prw2_open(prom_prw2_t *reader, prom_str_t body, prom_msg_t *msg);
+int prom_prw2_next(prom_prw2_t *reader, prom_prw_series_t *series,
+    prom_vec_t *samples, prom_msg_t *msg);
+
+/*
+ * Whether the references of the series just read are good: they come in pairs
+ * and exist, those of its metadata too.  PROM_ERROR with a
+ * message: this series cannot be taken, others can.
+ */
+int prom_prw2_check(const prom_prw2_t *reader,
+    const prom_prw_series_t *series, prom_msg_t *msg);
+
+void prom_prw2_close(prom_prw2_t *reader);
+
+
+#endif /* _PROM_PRW_H_INCLUDED_ */

@@ -1,0 +1,429 @@
+
+/*
+ * Copyright (C) the ngx_http_prom_module authors
+ *
+ * Remote write 2.0: io.prometheus.write.v2.Request.
+ */
+
+
+#include "prom_proto.h"
+#include "prom_prw.h"
+#include "prom_prw_parts.h"
+
+
+#define PROM_PRW2_SYMBOLS     4
+#define PROM_PRW2_TIMESERIES  5
+
+#define PROM_PRW2_REFS_SHOWN  16
+
+
+static int
+prom_prw2_error(prom_msg_t *msg, const char *what)
+{
+    prom_msg_add(msg, "cannot decode the body as "
+                      "io.prometheus.write.v2.Request: bad %s", what);
+
+    return PROM_ERROR;
+}
+
+
+int
+prom_prw2_open(prom_prw2_t *reader, prom_str_t body, prom_msg_t *msg)
+{
+    prom_str_t     *symbol;
+    prom_field_t    field;
+    const uint8_t  *pos, *end;
+
+    pos = body.data;
+    end = pos + body.len;
+
+    reader->pos = pos;
+    reader->end = end;
+    reader->symbols.n = 0;
+
+    while (pos < end) {
+
+        if (!prom_proto_field(&pos, end, &field)) {
+            return prom_prw2_error(msg, "Request");
+        }
+
+        if (field.number != PROM_PRW2_SYMBOLS) {
+            if (!prom_proto_skip(&pos, end, field.wire)) {
+                return prom_prw2_error(msg, "Request");
+            }
+
+            continue;
+        }
+
+        if (!prom_vec_reserve(&reader->symbols, 1, sizeof(prom_str_t))) {
+            return PROM_NOMEM;
+        }
+
+        symbol = (prom_str_t *) reader->symbols.data + reader->symbols.n++;
+
+        if (field.wire != PROM_WIRE_BYTES
+            || !prom_proto_bytes(&pos, end, symbol))
+        {
+            return prom_prw2_error(msg, "Request");
+        }
+    }
+
+    return PROM_OK;
+}
+
+
+static int
+prom_prw2_ref(prom_prw2_t *reader, const uint8_t **pos, const uint8_t *end)
+{
+    uint64_t  ref;
+
+    if (!prom_proto_varint(pos, end, &ref)) {
+        return PROM_ERROR;
+    }
+
+    if (!prom_vec_reserve(&reader->refs, 1, sizeof(uint32_t))) {
+        return PROM_NOMEM;
+    }
+
+    ((uint32_t *) reader->refs.data)[reader->refs.n++] = (uint32_t) ref;
+
+    return PROM_OK;
+}
+
+
+/* References, packed or not; those of a message add up. */
+
+static int
+prom_prw2_refs(prom_prw2_t *reader, const uint8_t **pos, const uint8_t *end,
+    uint32_t wire)
+{
+    int             rc;
+    prom_str_t      bytes;
+    const uint8_t  *p;
+
+    if (wire == PROM_WIRE_VARINT) {
+        return prom_prw2_ref(reader, pos, end);
+    }
+
+    if (wire != PROM_WIRE_BYTES || !prom_proto_bytes(pos, end, &bytes)) {
+        return PROM_ERROR;
+    }
+
+    /* a reference takes at least a byte */
+
+    if (!prom_vec_reserve(&reader->refs, bytes.len, sizeof(uint32_t))) {
+        return PROM_NOMEM;
+    }
+
+    p = bytes.data;
+
+    while (p < bytes.data + bytes.len) {
+        rc = prom_prw2_ref(reader, &p, bytes.data + bytes.len);
+
+        if (rc != PROM_OK) {
+            return rc;
+        }
+    }
+
+    return PROM_OK;
+}
+
+
+static bool
+prom_prw2_metadata(prom_str_t message, prom_prw_series_t *series)
+{
+    uint64_t        value;
+    prom_field_t    field;
+    const uint8_t  *pos, *end;
+
+    pos = message.data;
+    end = pos + message.len;
+
+    while (pos < end) {
+
+        if (!prom_proto_field(&pos, end, &field)) {
+            return false;
+        }
+
+        if (field.number != 1 && field.number != 3 && field.number != 4) {
+            if (!prom_proto_skip(&pos, end, field.wire)) {
+                return false;
+            }
+
+            continue;
+        }
+
+        if (field.wire != PROM_WIRE_VARINT
+            || !prom_proto_varint(&pos, end, &value))
+        {
+            return false;
+        }
+
+        if (field.number == 3) {
+            series->help = (uint32_t) value;
+
+        } else if (field.number == 4) {
+            series->unit = (uint32_t) value;
+        }
+    }
+
+    series->metadata = true;
+
+    return true;
+}
+
+
+/* Its references are looked at on the wire only: exemplars are not kept. */
+
+static bool
+prom_prw2_exemplar(prom_str_t message)
+{
+    uint32_t        wire;
+    uint64_t        value;
+    prom_str_t      bytes;
+    prom_field_t    field;
+    const uint8_t  *pos, *end, *p;
+
+    pos = message.data;
+    end = pos + message.len;
+
+    while (pos < end) {
+
+        if (!prom_proto_field(&pos, end, &field)) {
+            return false;
+        }
+
+        if (field.number == 1 && field.wire == PROM_WIRE_BYTES) {
+
+            if (!prom_proto_bytes(&pos, end, &bytes)) {
+                return false;
+            }
+
+            for (p = bytes.data; p < bytes.data + bytes.len; /* void */) {
+                if (!prom_proto_varint(&p, bytes.data + bytes.len, &value)) {
+                    return false;
+                }
+            }
+
+            continue;
+        }
+
+        wire = field.number == 2 ? PROM_WIRE_FIXED64 : PROM_WIRE_VARINT;
+
+        if ((field.number <= 3 && field.wire != wire)
+            || !prom_proto_skip(&pos, end, field.wire))
+        {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
+static int
+prom_prw2_part(prom_prw_series_t *series, uint32_t number, prom_str_t bytes,
+    prom_vec_t *samples, prom_msg_t *msg)
+{
+    prom_sample_t  *sample;
+
+    switch (number) {
+
+    case 2:
+        if (!prom_vec_reserve(samples, 1, sizeof(prom_sample_t))) {
+            return PROM_NOMEM;
+        }
+
+        sample = (prom_sample_t *) samples->data + samples->n;
+
+        if (!prom_prw_sample(bytes, sample)) {
+            return prom_prw2_error(msg, "Sample");
+        }
+
+        samples->n++;
+        series->samples++;
+        return PROM_OK;
+
+    case 3:
+        series->histograms++;
+        return prom_prw_histogram(bytes.data, bytes.data + bytes.len)
+               ? PROM_OK : prom_prw2_error(msg, "Histogram");
+
+    case 4:
+        series->exemplars++;
+        return prom_prw2_exemplar(bytes) ? PROM_OK
+                                         : prom_prw2_error(msg, "Exemplar");
+
+    default:
+        return prom_prw2_metadata(bytes, series)
+               ? PROM_OK : prom_prw2_error(msg, "Metadata");
+    }
+}
+
+
+static int
+prom_prw2_series(prom_prw2_t *reader, prom_prw_series_t *series,
+    prom_vec_t *samples, prom_msg_t *msg)
+{
+    int             rc;
+    prom_str_t      bytes;
+    prom_field_t    field;
+    const uint8_t  *pos, *end;
+
+    pos = series->message.data;
+    end = pos + series->message.len;
+
+    while (pos < end) {
+
+        if (!prom_proto_field(&pos, end, &field)) {
+            return prom_prw2_error(msg, "TimeSeries");
+        }
+
+        if (field.number == 1) {
+            rc = prom_prw2_refs(reader, &pos, end, field.wire);
+
+            if (rc == PROM_ERROR) {
+                return prom_prw2_error(msg, "labels_refs");
+            }
+
+        } else if (field.number > 5) {
+            rc = prom_proto_skip(&pos, end, field.wire)
+                 ? PROM_OK : prom_prw2_error(msg, "TimeSeries");
+
+        } else if (field.wire != PROM_WIRE_BYTES
+                   || !prom_proto_bytes(&pos, end, &bytes))
+        {
+            rc = prom_prw2_error(msg, "TimeSeries");
+
+        } else {
+            rc = prom_prw2_part(series, field.number, bytes, samples, msg);
+        }
+
+        if (prom_unlikely(rc != PROM_OK)) {
+            return rc;
+        }
+    }
+
+    return 1;
+}
+
+
+int
+prom_prw2_next(prom_prw2_t *reader, prom_prw_series_t *series,
+    prom_vec_t *samples, prom_msg_t *msg)
+{
+    prom_field_t  field;
+
+    reader->refs.n = 0;
+
+    while (reader->pos < reader->end) {
+
+        if (!prom_proto_field(&reader->pos, reader->end, &field)) {
+            return prom_prw2_error(msg, "Request");
+        }
+
+        if (field.number != PROM_PRW2_TIMESERIES) {
+            if (!prom_proto_skip(&reader->pos, reader->end, field.wire)) {
+                return prom_prw2_error(msg, "Request");
+            }
+
+            continue;
+        }
+
+        memset(series, 0, sizeof(prom_prw_series_t));
+        series->first = (uint32_t) samples->n;
+
+        if (field.wire != PROM_WIRE_BYTES
+            || !prom_proto_bytes(&reader->pos, reader->end, &series->message))
+        {
+            return prom_prw2_error(msg, "Request");
+        }
+
+        return prom_prw2_series(reader, series, samples, msg);
+    }
+
+    return 0;
+}
+
+
+/* [1 2 3], as Go prints a slice; a long one is cut. */
+
+static void
+prom_prw2_print_refs(const prom_prw2_t *reader, prom_msg_t *msg)
+{
+    size_t           i;
+    const uint32_t  *refs;
+
+    refs = reader->refs.data;
+
+    for (i = 0; i < prom_min(reader->refs.n, PROM_PRW2_REFS_SHOWN); i++) {
+        prom_msg_add(msg, "%s%u", i == 0 ? "[" : " ", refs[i]);
+    }
+
+    prom_msg_add(msg, "%s%s", i == 0 ? "[" : "",
+                 i < reader->refs.n ? " ...]" : "]");
+}
+
+
+static int
+prom_prw2_check_metadata(const prom_prw2_t *reader,
+    const prom_prw_series_t *series, prom_msg_t *msg)
+{
+    bool  help;
+
+    help = series->help >= reader->symbols.n && series->help != 0;
+
+    if (!help && (series->unit < reader->symbols.n || series->unit == 0)) {
+        return PROM_OK;
+    }
+
+    prom_msg_add(msg, "parsing metadata for series ");
+    prom_prw2_print_refs(reader, msg);
+    prom_msg_add(msg, ": metadata %s %u outside of symbols table (size %zu)",
+                 help ? "help_ref" : "unit_ref",
+                 help ? series->help : series->unit, reader->symbols.n);
+
+    return PROM_ERROR;
+}
+
+
+int
+prom_prw2_check(const prom_prw2_t *reader, const prom_prw_series_t *series,
+    prom_msg_t *msg)
+{
+    size_t           i, n;
+    const uint32_t  *refs;
+
+    refs = reader->refs.data;
+    n = reader->refs.n;
+
+    if (n % 2 != 0) {
+        prom_msg_add(msg, "parsing labels for series ");
+        prom_prw2_print_refs(reader, msg);
+        prom_msg_add(msg, ": invalid labelRefs length %zu", n);
+        return PROM_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+
+        if (prom_unlikely(refs[i] >= reader->symbols.n)) {
+            i -= i % 2;
+            prom_msg_add(msg, "parsing labels for series ");
+            prom_prw2_print_refs(reader, msg);
+            prom_msg_add(msg, ": labelRefs %u (name) = %u (value) outside of "
+                              "symbols table (size %zu)",
+                         refs[i], refs[i + 1], reader->symbols.n);
+            return PROM_ERROR;
+        }
+    }
+
+    return prom_prw2_check_metadata(reader, series, msg);
+}
+
+
+void
+prom_prw2_close(prom_prw2_t *reader)
+{
+    prom_vec_free(&reader->symbols);
+    prom_vec_free(&reader->refs);
+}
