@@ -40,6 +40,7 @@ typedef struct {
     ngx_chain_t         *busy;
     ngx_uint_t           bufs;          /* that exist, free or busy */
 
+    int                  failure;       /* of prom_federate_fill() */
     unsigned             done:1;        /* all of the answer is in buffers */
 } ngx_http_prom_federate_ctx_t;
 
@@ -59,7 +60,8 @@ static ngx_int_t ngx_http_prom_federate_fill(ngx_http_request_t *r,
     ngx_http_prom_federate_ctx_t *ctx, ngx_chain_t **out);
 static ngx_chain_t *ngx_http_prom_federate_buf(ngx_http_request_t *r,
     ngx_http_prom_federate_ctx_t *ctx);
-static ngx_int_t ngx_http_prom_federate_fail(ngx_http_request_t *r, int rc);
+static ngx_int_t ngx_http_prom_federate_fail(ngx_http_request_t *r,
+    ngx_http_prom_federate_ctx_t *ctx);
 static ngx_int_t ngx_http_prom_federate_send_header(ngx_http_request_t *r,
     ngx_http_prom_federate_ctx_t *ctx, ngx_chain_t *out);
 static ngx_int_t ngx_http_prom_federate_send(ngx_http_request_t *r,
@@ -155,7 +157,7 @@ ngx_http_prom_federate_start(ngx_http_request_t *r)
 
     rc = ngx_http_prom_federate_open(r);
 
-    if (rc != NGX_AGAIN) {
+    if (rc != NGX_DECLINED) {
         ngx_http_finalize_request(r, rc);
         return;
     }
@@ -170,7 +172,10 @@ ngx_http_prom_federate_start(ngx_http_request_t *r)
 }
 
 
-/* NGX_AGAIN when it is to be run, else the end of the request. */
+/*
+ * NGX_DECLINED when it is to be run, else the end of the request: an answer
+ * that has been sent may be any of NGX_OK, NGX_AGAIN and NGX_ERROR.
+ */
 
 static ngx_int_t
 ngx_http_prom_federate_open(ngx_http_request_t *r)
@@ -231,7 +236,7 @@ ngx_http_prom_federate_open(ngx_http_request_t *r)
 
     ngx_http_set_ctx(r, ctx, ngx_http_prom_module);
 
-    return NGX_AGAIN;
+    return NGX_DECLINED;
 }
 
 
@@ -388,8 +393,14 @@ ngx_http_prom_federate_run(ngx_http_request_t *r)
 
     rc = ngx_http_prom_federate_fill(r, ctx, &out);
 
-    if (rc != NGX_OK) {
+    if (rc == NGX_ABORT) {
+        rc = ngx_http_prom_federate_fail(r, ctx);
         ngx_http_finalize_request(r, rc);
+        return;
+    }
+
+    if (rc == NGX_ERROR) {
+        ngx_http_finalize_request(r, NGX_ERROR);
         return;
     }
 
@@ -419,7 +430,7 @@ ngx_http_prom_federate_run(ngx_http_request_t *r)
 
 /*
  * Produces what fits into free buffers and one turn, NULL if that is nothing.
- * What is not NGX_OK is the end of the request.
+ * NGX_OK, NGX_ABORT where ctx->failure tells why, or NGX_ERROR.
  */
 
 static ngx_int_t
@@ -455,7 +466,8 @@ ngx_http_prom_federate_fill(ngx_http_request_t *r,
         rc = prom_federate_fill(ctx->federate, b->last, b->end - b->last, &len);
 
         if (rc != PROM_OK && rc != PROM_AGAIN) {
-            return ngx_http_prom_federate_fail(r, rc);
+            ctx->failure = rc;
+            return NGX_ABORT;
         }
 
         b->last += len;
@@ -527,17 +539,20 @@ ngx_http_prom_federate_buf(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_prom_federate_fail(ngx_http_request_t *r, int rc)
+ngx_http_prom_federate_fail(ngx_http_request_t *r,
+    ngx_http_prom_federate_ctx_t *ctx)
 {
+    ngx_http_prom_federate_cleanup(ctx);
+
     if (r->header_sent) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "federate answer broken off: %s",
-                      rc == PROM_LIMIT ? "pattern hit its limit"
-                                       : "out of memory");
+                      ctx->failure == PROM_LIMIT ? "pattern hit its limit"
+                                                 : "out of memory");
         return NGX_ERROR;
     }
 
-    if (rc == PROM_LIMIT) {
+    if (ctx->failure == PROM_LIMIT) {
         return ngx_http_prom_send_text(r, NGX_HTTP_BAD_REQUEST,
                                        &ngx_http_prom_federate_limit);
     }

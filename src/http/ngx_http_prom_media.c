@@ -278,8 +278,21 @@ ngx_http_prom_split_param(ngx_str_t *part, ngx_str_t *name, ngx_str_t *value)
     value->len = last - (p + 1);
     ngx_http_prom_trim(value);
 
+    /* a quote in a name would hide the parameters that follow */
+
+    if (ngx_strlchr(name->data, name->data + name->len, '"') != NULL) {
+        return NGX_DECLINED;
+    }
+
     if (value->len == 0 || value->data[0] != '"') {
-        return ngx_strlchr(value->data, last, '=') ? NGX_DECLINED : NGX_OK;
+
+        for (p = value->data; p < last; p++) {
+            if (*p == '=' || *p == '"') {
+                return NGX_DECLINED;
+            }
+        }
+
+        return NGX_OK;
     }
 
     if (value->len < 2 || value->data[value->len - 1] != '"') {

@@ -143,7 +143,7 @@ ngx_http_prom_write_body_handler(ngx_http_request_t *r)
 
     rc = ngx_http_prom_write_start(r, ctx);
 
-    if (rc != NGX_AGAIN) {
+    if (rc != NGX_DECLINED) {
         ngx_http_finalize_request(r, rc);
         return;
     }
@@ -158,7 +158,10 @@ ngx_http_prom_write_body_handler(ngx_http_request_t *r)
 }
 
 
-/* NGX_AGAIN when it is to be run, else the end of the request. */
+/*
+ * NGX_DECLINED when it is to be run, else the end of the request: an answer
+ * that has been sent may be any of NGX_OK, NGX_AGAIN and NGX_ERROR.
+ */
 
 static ngx_int_t
 ngx_http_prom_write_start(ngx_http_request_t *r,
@@ -219,7 +222,7 @@ ngx_http_prom_write_start(ngx_http_request_t *r,
 
     prom_write_start(ctx->write, body, ngx_http_prom_now());
 
-    return NGX_AGAIN;
+    return NGX_DECLINED;
 }
 
 
