@@ -12,7 +12,6 @@
 #define PROM_LABELS_SHOWN  256          /* bytes of a string in a message */
 
 
-static void prom_labels_sort(prom_label_t *labels, size_t n);
 static void prom_labels_insert(prom_label_t *labels, size_t n);
 static void prom_labels_merge(prom_label_t *labels, size_t half, size_t n);
 static bool prom_labels_valid(const prom_label_t *labels, size_t n);
@@ -42,7 +41,7 @@ prom_labels_canonical(prom_label_t *labels, size_t n,
     if (n > PROM_LABELS_MAX) {
         prom_msg_add(msg, "series has %zu labels, the limit is %d", n,
                      PROM_LABELS_MAX);
-        return PROM_ERROR;
+        return PROM_LIMIT;
     }
 
     prom_labels_sort(labels, n);
@@ -66,7 +65,7 @@ prom_labels_canonical(prom_label_t *labels, size_t n,
     if (prom_labels_within(labels, n, limits, &size, msg) != PROM_OK) {
         prom_msg_add(msg, " for series ");
         prom_labels_print_set(msg, labels, n);
-        return PROM_ERROR;
+        return PROM_LIMIT;
     }
 
     p = key;
@@ -95,7 +94,7 @@ prom_labels_canonical(prom_label_t *labels, size_t n,
  * insertion, which is linear where they are sorted already, then merged.
  */
 
-static void
+void
 prom_labels_sort(prom_label_t *labels, size_t n)
 {
     size_t  i, width;
@@ -238,13 +237,13 @@ prom_labels_within(const prom_label_t *labels, size_t n,
         if (label->name.len > limits->name_len) {
             prom_labels_too_long(msg, "name", label->name.len,
                                  limits->name_len, label);
-            return PROM_ERROR;
+            return PROM_LIMIT;
         }
 
         if (label->value.len > limits->value_len) {
             prom_labels_too_long(msg, "value", label->value.len,
                                  limits->value_len, label);
-            return PROM_ERROR;
+            return PROM_LIMIT;
         }
 
         len = prom_labels_label_size(label);
@@ -256,13 +255,13 @@ prom_labels_within(const prom_label_t *labels, size_t n,
     if (kept > limits->labels) {
         prom_msg_add(msg, "number of labels %zu exceeds the limit of %u",
                      kept, limits->labels);
-        return PROM_ERROR;
+        return PROM_LIMIT;
     }
 
     if (*size > PROM_KEY_MAX) {
         prom_msg_add(msg, "size of all labels together, %zu bytes encoded, "
                      "exceeds the limit of %d", *size, PROM_KEY_MAX);
-        return PROM_ERROR;
+        return PROM_LIMIT;
     }
 
     return PROM_OK;
@@ -400,29 +399,31 @@ prom_labels_unquoted(prom_str_t name)
 }
 
 
+/* 64 byte values in each word: 0-9 and :, A-Z and _, a-z. */
+
 bool
 prom_labels_legacy_name(prom_str_t name)
 {
+    bool     valid;
     size_t   i;
     uint8_t  c;
 
-    if (name.len == 0) {
+    static const uint64_t  letters[4] = {
+        0x07ff000000000000, 0x07fffffe87fffffe, 0, 0
+    };
+
+    if (name.len == 0 || (uint8_t) (name.data[0] - '0') < 10) {
         return false;
     }
 
+    valid = true;
+
     for (i = 0; i < name.len; i++) {
         c = name.data[i];
-
-        if ((uint8_t) ((c | 0x20) - 'a') < 26 || c == '_' || c == ':') {
-            continue;
-        }
-
-        if (i == 0 || (uint8_t) (c - '0') > 9) {
-            return false;
-        }
+        valid &= (letters[c >> 6] >> (c & 63)) & 1;
     }
 
-    return true;
+    return valid;
 }
 
 

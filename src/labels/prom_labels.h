@@ -24,7 +24,8 @@
 #include "../base/prom_msg.h"
 
 
-#define PROM_KEY_MAX     16384          /* bytes of a key, a page of the store */
+#define PROM_KEY_MAX     15360          /* bytes of a key: it and what the
+                                           index makes of it fit a page */
 #define PROM_LABELS_MAX  1024           /* labels of a series, whatever the
                                            configuration says */
 
@@ -46,12 +47,15 @@ typedef struct {
  * Makes a key of labels in any order.  Sorts `labels' in place, drops those
  * with an empty value after looking for doubles, writes the key to `key' (room
  * for PROM_KEY_MAX bytes) and its length to *len.
- * PROM_ERROR with a message in Prometheus's words where the set is invalid or
- * passes a limit.
+ * PROM_ERROR with a message in Prometheus's words where the set is invalid,
+ * PROM_LIMIT with a message where it passes a limit.
  */
 int prom_labels_canonical(prom_label_t *labels, size_t n,
     const prom_label_limits_t *limits, uint8_t *key, size_t *len,
     prom_msg_t *msg);
+
+/* By name; equal names keep their order. */
+void prom_labels_sort(prom_label_t *labels, size_t n);
 
 /*
  * Steps through a key: *pos starts as the first byte of the key and is moved.

@@ -47,7 +47,12 @@ typedef struct {
     uint64_t     samples;               /* written */
     uint64_t     histograms;
     uint64_t     exemplars;
-    prom_str_t   text;                  /* of the error, ends in a newline */
+    uint64_t     skipped;               /* 1.0: series with bad labels, left
+                                           out of a request that succeeded */
+    uint64_t     unstored;              /* 1.0: exemplars and histograms, of
+                                           which nothing is kept */
+    prom_str_t   text;                  /* of the error, ends in a newline;
+                                           with skipped: about the first */
 } prom_write_result_t;
 
 

@@ -29,7 +29,6 @@ typedef struct {
     prom_str_t   message;               /* the TimeSeries as a whole */
     prom_str_t   run;                   /* 1.0: the label fields where they
                                            lie in one run, else empty */
-    uint32_t     labels;                /* 1.0: how many label fields */
     uint32_t     first;                 /* its samples in the vector */
     uint32_t     samples;
     uint32_t     exemplars;
@@ -58,11 +57,11 @@ int prom_prw1_next(prom_prw1_t *reader, prom_prw_series_t *series,
     prom_vec_t *samples, prom_msg_t *msg);
 
 /*
- * The labels of a series as they stand, for which there is room for
- * series->labels.  PROM_OK or PROM_ERROR with a message.
+ * The labels of a TimeSeries as they stand, *n of them.  PROM_OK, PROM_ERROR
+ * with a message, PROM_LIMIT where there are more than `max'.
  */
-int prom_prw1_labels(const prom_prw_series_t *series, prom_label_t *labels,
-    prom_msg_t *msg);
+int prom_prw1_labels(prom_str_t message, prom_label_t *labels, size_t max,
+    size_t *n, prom_msg_t *msg);
 
 
 /* Remote write 2.0 */
@@ -86,6 +85,9 @@ int prom_prw2_next(prom_prw2_t *reader, prom_prw_series_t *series,
  */
 int prom_prw2_check(const prom_prw2_t *reader,
     const prom_prw_series_t *series, prom_msg_t *msg);
+
+/* Reads the references of a series that was read before once more. */
+void prom_prw2_reread(prom_prw2_t *reader, prom_str_t message);
 
 void prom_prw2_close(prom_prw2_t *reader);
 

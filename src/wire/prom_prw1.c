@@ -202,7 +202,6 @@ prom_prw1_run(prom_prw_series_t *series, const uint8_t *pos,
         }
 
         pos += len;
-        series->labels++;
     }
 
     series->run.data = start;
@@ -225,7 +224,6 @@ prom_prw1_part(prom_prw_series_t *series, uint32_t number, prom_str_t bytes,
         /* labels after something else: the run is not all of them */
 
         series->run.len = 0;
-        series->labels++;
         return PROM_OK;
 
     case 2:
@@ -351,15 +349,16 @@ prom_prw1_next(prom_prw1_t *reader, prom_prw_series_t *series,
 
 
 int
-prom_prw1_labels(const prom_prw_series_t *series, prom_label_t *labels,
-    prom_msg_t *msg)
+prom_prw1_labels(prom_str_t message, prom_label_t *labels, size_t max,
+    size_t *n, prom_msg_t *msg)
 {
     prom_str_t      bytes;
     prom_field_t    field;
     const uint8_t  *pos, *end;
 
-    pos = series->message.data;
-    end = pos + series->message.len;
+    pos = message.data;
+    end = pos + message.len;
+    *n = 0;
 
     while (pos < end) {
 
@@ -375,8 +374,12 @@ prom_prw1_labels(const prom_prw_series_t *series, prom_label_t *labels,
             continue;
         }
 
+        if (*n == max) {
+            return PROM_LIMIT;
+        }
+
         if (!prom_proto_bytes(&pos, end, &bytes)
-            || !prom_prw1_label(bytes, labels++))
+            || !prom_prw1_label(bytes, labels + (*n)++))
         {
             return prom_prw1_error(msg, "Label");
         }

@@ -422,6 +422,28 @@ prom_prw2_check(const prom_prw2_t *reader, const prom_prw_series_t *series,
 
 
 void
+prom_prw2_reread(prom_prw2_t *reader, prom_str_t message)
+{
+    prom_field_t    field;
+    const uint8_t  *pos, *end;
+
+    pos = message.data;
+    end = pos + message.len;
+    reader->refs.n = 0;
+
+    while (pos < end && prom_proto_field(&pos, end, &field)) {
+
+        if (field.number == 1) {
+            (void) prom_prw2_refs(reader, &pos, end, field.wire);
+
+        } else {
+            (void) prom_proto_skip(&pos, end, field.wire);
+        }
+    }
+}
+
+
+void
 prom_prw2_close(prom_prw2_t *reader)
 {
     prom_vec_free(&reader->symbols);

@@ -1,0 +1,872 @@
+
+/*
+ * Copyright (C) the ngx_http_prom_module authors
+ *
+ * The states of a request, each a function that moves it on:
+ *
+ *     read      series by series: an entry of the batch, with its series where
+ *               the order of the last request or a look-up tells it; after
+ *               each block the rest is found or made
+ *     commit    all samples of the batch
+ *     done      there is a result
+ *
+ * A series that goes away between read and commit sends the request back to
+ * read.  An error of the body as a whole, of a limit or of memory ends it in
+ * read, before anything was written.
+ */
+
+
+#include "../base/prom_arena.h"
+#include "../base/prom_vec.h"
+#include "../tsdb/prom_batch.h"
+#include "../wire/prom_prw.h"
+#include "../wire/prom_snappy.h"
+#include "prom_write.h"
+#include "prom_write_report.h"
+
+
+#define PROM_WRITE_BLOCK     256        /* series between two resolves */
+#define PROM_WRITE_SLICE     4096       /* work between two PROM_AGAIN: a */
+#define PROM_WRITE_NEW       16         /* series is 1, a new one as many */
+#define PROM_WRITE_LOOKUPS   8          /* single look-ups in a block */
+#define PROM_WRITE_RESTARTS  256
+#define PROM_WRITE_KEEP      (4 << 20)  /* bytes a spare object may hold on */
+
+
+typedef void (*prom_write_state_pt)(prom_write_t *write);
+
+
+struct prom_write_s {
+    prom_tsdb_t            db;
+    prom_write_conf_t      conf;
+    prom_write_version_e   version;
+    int64_t                now;
+    prom_write_state_pt    state;
+    prom_write_result_t    result;
+    prom_write_report_t    report;
+
+    prom_vec_t             room;        /* the compressed body, if gathered */
+    prom_vec_t             body;        /* decompressed */
+    prom_vec_t             samples;     /* prom_sample_t */
+    prom_vec_t             verdicts;    /* uint8_t */
+    prom_vec_t             entries;     /* prom_entry_t */
+    prom_vec_t             messages;    /* prom_str_t: where entries are from */
+    prom_arena_t           keys;        /* of series that were not known */
+
+    prom_prw1_t            prw1;
+    prom_prw2_t            prw2;
+    prom_batch_t           batch;
+
+    uint32_t               last;        /* the series found last */
+    uint32_t               lookups;     /* in this block */
+    uint32_t               work;        /* in this slice */
+    uint32_t               restarts;
+    size_t                 block;       /* first entry of this block */
+    size_t                 expanded;    /* bytes of keys written out */
+    bool                   unsorted;    /* the last key was not canonical */
+    bool                   decoded;     /* past snappy */
+
+    prom_label_t           labels[PROM_LABELS_MAX];
+    uint8_t                raw[PROM_KEY_MAX];
+    uint8_t                key[PROM_KEY_MAX];
+};
+
+
+/* One object is kept for the next request: its vectors are warm. */
+
+static _Thread_local prom_write_t  *prom_write_spare;
+
+
+static void prom_write_read(prom_write_t *write);
+static void prom_write_commit(prom_write_t *write);
+
+
+prom_write_t *
+prom_write_open(prom_tsdb_t *db, const prom_write_conf_t *conf,
+    prom_write_version_e version)
+{
+    prom_write_t  *write;
+
+    write = prom_write_spare;
+    prom_write_spare = NULL;
+
+    if (write == NULL) {
+        write = calloc(1, sizeof(prom_write_t));
+        if (write == NULL) {
+            return NULL;
+        }
+    }
+
+    write->db = *db;
+    write->conf = *conf;
+    write->version = version;
+    write->state = NULL;
+    write->decoded = false;
+    write->restarts = 0;
+
+    memset(&write->result, 0, sizeof(prom_write_result_t));
+    memset(&write->batch, 0, sizeof(prom_batch_t));
+    prom_arena_init(&write->keys, conf->max_expanded);
+    prom_write_report_init(&write->report);
+
+    return write;
+}
+
+
+uint8_t *
+prom_write_room(prom_write_t *write, size_t len)
+{
+    write->room.n = 0;
+
+    return prom_vec_reserve(&write->room, len, 1) ? write->room.data : NULL;
+}
+
+
+static void
+prom_write_end(prom_write_t *write, uint32_t status)
+{
+    prom_write_result_t  *result;
+
+    result = &write->result;
+    result->status = status;
+
+    if (status != 204 || result->skipped > 0) {
+        result->text = prom_write_report_text(&write->report);
+    }
+
+    write->state = NULL;
+}
+
+
+/* Series that were made for this request and hold nothing go again. */
+
+static void
+prom_write_undo(prom_write_t *write)
+{
+    write->batch.entries = write->entries.data;
+    write->batch.n = write->entries.n;
+
+    prom_batch_undo(&write->db, &write->batch);
+}
+
+
+/* Nothing of the request is kept; PROM_ERROR: it is the sender's fault. */
+
+static void
+prom_write_fail(prom_write_t *write, int rc)
+{
+    prom_write_undo(write);
+
+    if (rc == PROM_NOMEM) {
+        prom_msg_add(&write->report.whole, "out of memory");
+    }
+
+    write->result.counted = write->decoded
+                            && write->version == PROM_WRITE_V2;
+    write->result.skipped = 0;
+    prom_write_end(write, rc == PROM_ERROR ? 400 : 503);
+}
+
+
+static int
+prom_write_begin(prom_write_t *write)
+{
+    prom_str_t  body;
+
+    body.data = write->body.data;
+    body.len = write->body.n;
+
+    prom_batch_begin(&write->db, &write->batch);
+    prom_arena_free(&write->keys);
+    prom_write_report_init(&write->report);
+
+    write->entries.n = 0;
+    write->messages.n = 0;
+    write->samples.n = 0;
+    write->block = 0;
+    write->last = 0;
+    write->lookups = 0;
+    write->expanded = 0;
+    write->unsorted = false;
+    write->result.skipped = 0;
+    write->result.unstored = 0;
+    write->decoded = true;
+    write->state = prom_write_read;
+
+    if (write->version == PROM_WRITE_V1) {
+        prom_prw1_open(&write->prw1, body);
+        return PROM_OK;
+    }
+
+    return prom_prw2_open(&write->prw2, body, &write->report.whole);
+}
+
+
+void
+prom_write_start(prom_write_t *write, prom_str_t body, int64_t now)
+{
+    int  rc;
+
+    write->now = now;
+
+    write->entries.n = 0;
+
+    rc = prom_snappy_decode(body, write->conf.max_decoded, &write->body,
+                            &write->report.whole);
+
+    if (rc == PROM_OK) {
+        rc = prom_write_begin(write);
+    }
+
+    if (rc != PROM_OK) {
+        prom_write_fail(write, rc);
+    }
+}
+
+
+int
+prom_write_run(prom_write_t *write)
+{
+    write->work = 0;
+
+    while (write->state != NULL) {
+
+        if (write->work >= PROM_WRITE_SLICE) {
+            return PROM_AGAIN;
+        }
+
+        write->state(write);
+    }
+
+    return PROM_OK;
+}
+
+
+/* An entry for the series just read, with its samples. */
+
+static prom_entry_t *
+prom_write_entry(prom_write_t *write, const prom_prw_series_t *series)
+{
+    prom_str_t    *message;
+    prom_entry_t  *entry;
+
+    if (!prom_vec_reserve(&write->entries, 1, sizeof(prom_entry_t))
+        || !prom_vec_reserve(&write->messages, 1, sizeof(prom_str_t)))
+    {
+        return NULL;
+    }
+
+    message = (prom_str_t *) write->messages.data + write->messages.n++;
+    *message = series->message;
+
+    entry = (prom_entry_t *) write->entries.data + write->entries.n++;
+    entry->key.len = 0;
+    entry->series = 0;
+    entry->first = series->first;
+    entry->samples = series->samples;
+    entry->created = false;
+
+    return entry;
+}
+
+
+/*
+ * The labels as the sender has them, in write->labels.  PROM_LIMIT with a line
+ * in the report, PROM_ERROR where the body cannot be decoded.
+ */
+static int
+prom_write_labels(prom_write_t *write, prom_str_t message, size_t *n)
+{
+    int                rc;
+    size_t             i;
+    const uint32_t    *refs;
+    const prom_str_t  *symbols;
+
+    rc = PROM_OK;
+
+    if (write->version == PROM_WRITE_V1) {
+        rc = prom_prw1_labels(message, write->labels, PROM_LABELS_MAX, n,
+                              &write->report.whole);
+
+    } else {
+        *n = write->prw2.refs.n / 2;
+        rc = *n > PROM_LABELS_MAX ? PROM_LIMIT : PROM_OK;
+    }
+
+    if (rc == PROM_LIMIT) {
+        prom_write_report_line(&write->report);
+        prom_msg_add(&write->report.msg, "a series has more than %d labels, "
+                     "the limit is %u", PROM_LABELS_MAX,
+                     write->conf.labels.labels);
+    }
+
+    if (rc != PROM_OK || write->version == PROM_WRITE_V1) {
+        return rc;
+    }
+
+    refs = write->prw2.refs.data;
+    symbols = write->prw2.symbols.data;
+
+    for (i = 0; i < *n; i++) {
+        write->labels[i].name = symbols[refs[2 * i]];
+        write->labels[i].value = symbols[refs[2 * i + 1]];
+    }
+
+    return PROM_OK;
+}
+
+
+static prom_str_t
+prom_write_keep(prom_write_t *write, prom_str_t key)
+{
+    uint8_t  *p;
+
+    p = prom_arena_alloc(&write->keys, key.len);
+
+    if (p == NULL) {
+        return (prom_str_t) { NULL, 0 };
+    }
+
+    memcpy(p, key.data, key.len);
+
+    return (prom_str_t) { p, key.len };
+}
+
+
+/* By its hash, one lock for one series: only a few times in a block. */
+
+static bool
+prom_write_lookup(prom_write_t *write, prom_entry_t *entry, prom_str_t key)
+{
+    entry->hash = prom_batch_hash(&write->db, key);
+
+    if (write->lookups >= PROM_WRITE_LOOKUPS) {
+        return false;
+    }
+
+    write->lookups++;
+    entry->series = prom_batch_find(&write->db, key, entry->hash);
+
+    return entry->series != 0;
+}
+
+
+/*
+ * The key is not among those that are known by their bytes: make it canonical
+ * and try again, else leave the entry to the resolve at the end of the block.
+ */
+static int
+prom_write_unknown(prom_write_t *write, prom_entry_t *entry,
+    const prom_prw_series_t *series, prom_str_t raw)
+{
+    int         rc;
+    size_t      n, len;
+    prom_str_t  key;
+
+    rc = prom_write_labels(write, series->message, &n);
+
+    if (rc != PROM_OK) {
+        return rc == PROM_ERROR ? PROM_AGAIN : rc;
+    }
+
+    prom_write_report_line(&write->report);
+    rc = prom_labels_canonical(write->labels, n, &write->conf.labels,
+                               write->key, &len, &write->report.msg);
+
+    if (rc != PROM_OK) {
+        return rc;
+    }
+
+    prom_write_report_drop_line(&write->report);
+
+    key = (prom_str_t) { write->key, len };
+    write->unsorted = !prom_str_eq(key, raw);
+
+    if (write->unsorted) {
+        entry->series = prom_batch_guess(&write->db, write->last, key.data,
+                                         key.len);
+
+        if (entry->series != 0 || prom_write_lookup(write, entry, key)) {
+            return PROM_OK;
+        }
+
+    } else {
+        entry->hash = prom_batch_hash(&write->db, key);
+    }
+
+    entry->key = prom_write_keep(write, key);
+    write->work += PROM_WRITE_NEW;
+
+    return entry->key.data != NULL ? PROM_OK : PROM_NOMEM;
+}
+
+
+/*
+ * PROM_OK: the entry has its series, or what is needed to resolve it.
+ * PROM_ERROR: bad labels, PROM_LIMIT: a limit, both with a line in the report.
+ * PROM_AGAIN: the body cannot be decoded.
+ */
+static int
+prom_write_find(prom_write_t *write, prom_entry_t *entry,
+    const prom_prw_series_t *series, prom_str_t raw)
+{
+    if (prom_likely(raw.len > 0)) {
+        entry->series = prom_batch_guess(&write->db, write->last, raw.data,
+                                         raw.len);
+
+        if (prom_likely(entry->series != 0)) {
+            return PROM_OK;
+        }
+
+        if (!write->unsorted && prom_write_lookup(write, entry, raw)) {
+            return PROM_OK;
+        }
+    }
+
+    return prom_write_unknown(write, entry, series, raw);
+}
+
+
+static inline uint8_t *
+prom_write_put(uint8_t *p, uint8_t tag, prom_str_t str)
+{
+    *p++ = tag;
+
+    if (str.len >= 0x80) {
+        *p++ = (uint8_t) (str.len | 0x80);
+        *p++ = (uint8_t) (str.len >> 7);
+
+    } else {
+        *p++ = (uint8_t) str.len;
+    }
+
+    memcpy(p, str.data, str.len);
+
+    return p + str.len;
+}
+
+
+/*
+ * 2.0: what the references become when they are written out as a 1.0 sender
+ * would; empty where that is too long to be a key.
+ */
+static prom_str_t
+prom_write_expand(prom_write_t *write)
+{
+    size_t             i, len;
+    uint8_t           *p;
+    prom_str_t         name, value;
+    const uint32_t    *refs;
+    const prom_str_t  *symbols;
+
+    refs = write->prw2.refs.data;
+    symbols = write->prw2.symbols.data;
+    p = write->raw;
+
+    for (i = 0; i < write->prw2.refs.n; i += 2) {
+        name = symbols[refs[i]];
+        value = symbols[refs[i + 1]];
+
+        if (name.len + value.len > PROM_KEY_MAX - 9
+            || (size_t) (p - write->raw) + name.len + value.len + 9
+               > PROM_KEY_MAX)
+        {
+            return (prom_str_t) { write->raw, 0 };
+        }
+
+        len = 2 + (name.len >= 0x80) + name.len
+              + 2 + (value.len >= 0x80) + value.len;
+
+        *p++ = 0x0a;
+
+        if (len >= 0x80) {
+            *p++ = (uint8_t) (len | 0x80);
+            *p++ = (uint8_t) (len >> 7);
+
+        } else {
+            *p++ = (uint8_t) len;
+        }
+
+        p = prom_write_put(p, 0x0a, name);
+        p = prom_write_put(p, 0x12, value);
+    }
+
+    return (prom_str_t) { write->raw, (size_t) (p - write->raw) };
+}
+
+
+/* What of a series is not stored by this version, said honestly. */
+
+static void
+prom_write_unstored(prom_write_t *write, const prom_prw_series_t *series)
+{
+    size_t  n;
+
+    if (write->version == PROM_WRITE_V1) {
+        write->result.unstored += series->exemplars + series->histograms;
+        return;
+    }
+
+    if (series->histograms == 0 && series->exemplars == 0) {
+        return;
+    }
+
+    prom_write_report_line(&write->report);
+    prom_msg_add(&write->report.msg, "%s are not stored: %u for series ",
+                 series->histograms ? "native histograms" : "exemplars",
+                 series->histograms ? series->histograms : series->exemplars);
+
+    if (prom_write_labels(write, series->message, &n) == PROM_OK) {
+        prom_labels_print_set(&write->report.msg, write->labels, n);
+    }
+}
+
+
+/* Nothing to store, but the body must be well-formed to its end. */
+
+static int
+prom_write_idle(prom_write_t *write, const prom_prw_series_t *series)
+{
+    size_t  n;
+
+    if (write->version == PROM_WRITE_V2) {
+        return PROM_OK;
+    }
+
+    return prom_prw1_labels(series->message, write->labels, PROM_LABELS_MAX,
+                            &n, &write->report.whole) == PROM_ERROR
+           ? PROM_ERROR : PROM_OK;
+}
+
+
+/* One series: PROM_OK or the end of the request. */
+
+static int
+prom_write_series(prom_write_t *write, const prom_prw_series_t *series)
+{
+    int            rc;
+    prom_str_t     raw;
+    prom_entry_t  *entry;
+
+    raw = series->run;
+
+    if (write->version == PROM_WRITE_V2) {
+        prom_write_report_line(&write->report);
+
+        if (prom_prw2_check(&write->prw2, series, &write->report.msg)
+            != PROM_OK)
+        {
+            return PROM_OK;
+        }
+
+        prom_write_report_drop_line(&write->report);
+
+        raw = prom_write_expand(write);
+        write->expanded += raw.len;
+
+        if (write->expanded > write->conf.max_expanded) {
+            prom_msg_add(&write->report.whole, "the labels of the request, "
+                         "written out, pass prom_max_expanded_size");
+            return PROM_ERROR;
+        }
+    }
+
+    if (prom_unlikely(series->exemplars + series->histograms > 0)) {
+        prom_write_unstored(write, series);
+    }
+
+    if (series->samples == 0) {
+        return prom_write_idle(write, series);
+    }
+
+    entry = prom_write_entry(write, series);
+    if (entry == NULL) {
+        return PROM_NOMEM;
+    }
+
+    rc = prom_write_find(write, entry, series, raw);
+
+    if (prom_likely(rc == PROM_OK)) {
+        write->last = entry->series ? entry->series : write->last;
+        return PROM_OK;
+    }
+
+    write->entries.n--;
+    write->messages.n--;
+
+    if (rc == PROM_AGAIN || rc == PROM_NOMEM) {
+        return rc == PROM_AGAIN ? PROM_ERROR : rc;
+    }
+
+    if (write->version == PROM_WRITE_V2) {
+        return PROM_OK;
+    }
+
+    /* 1.0: bad labels leave out the series, a limit refuses the request */
+
+    write->result.skipped++;
+
+    return rc == PROM_LIMIT ? PROM_ERROR : PROM_OK;
+}
+
+
+static int
+prom_write_resolve(prom_write_t *write)
+{
+    int            rc;
+    prom_batch_t  *batch;
+
+    batch = &write->batch;
+    batch->entries = write->entries.data;
+    batch->n = write->entries.n;
+
+    rc = prom_batch_resolve(&write->db, batch, write->block);
+
+    if (rc == PROM_LIMIT) {
+        prom_msg_add(&write->report.whole, "the store has as many series as "
+                     "max_series allows");
+
+    } else if (rc == PROM_NOMEM) {
+        prom_msg_add(&write->report.whole, "the store is full: no memory for "
+                     "new series");
+        rc = PROM_LIMIT;
+    }
+
+    if (batch->n > write->block) {
+        write->last = batch->entries[batch->n - 1].series;
+    }
+
+    write->block = batch->n;
+    write->lookups = 0;
+
+    return rc;
+}
+
+
+/* A block of series. */
+
+static void
+prom_write_read(prom_write_t *write)
+{
+    int                rc, n;
+    prom_msg_t        *msg;
+    prom_prw_series_t  series;
+
+    msg = &write->report.whole;
+    rc = 0;
+
+    for (n = 0; n < PROM_WRITE_BLOCK; n++) {
+        rc = write->version == PROM_WRITE_V1
+             ? prom_prw1_next(&write->prw1, &series, &write->samples, msg)
+             : prom_prw2_next(&write->prw2, &series, &write->samples, msg);
+
+        if (rc != 1) {
+            break;
+        }
+
+        rc = prom_write_series(write, &series);
+
+        if (rc != PROM_OK) {
+            break;
+        }
+    }
+
+    write->work += n;
+
+    if (rc == PROM_ERROR || rc == PROM_NOMEM) {
+        prom_write_fail(write, rc);
+        return;
+    }
+
+    rc = prom_write_resolve(write);
+
+    if (rc != PROM_OK) {
+        prom_write_fail(write, rc);
+
+    } else if (n < PROM_WRITE_BLOCK) {
+        write->state = prom_write_commit;
+    }
+}
+
+
+/* The labels of an entry into the report. */
+
+static void
+prom_write_name(prom_write_t *write, size_t i)
+{
+    size_t      n;
+    prom_str_t  message;
+
+    message = ((prom_str_t *) write->messages.data)[i];
+
+    if (write->version == PROM_WRITE_V2) {
+        prom_prw2_reread(&write->prw2, message);
+    }
+
+    if (prom_write_labels(write, message, &n) == PROM_OK) {
+        prom_labels_sort(write->labels, n);
+        prom_labels_print_set(&write->report.msg, write->labels, n);
+    }
+}
+
+
+static void
+prom_write_refused(prom_write_t *write)
+{
+    size_t          i, k, left;
+    prom_entry_t   *entry;
+    prom_batch_t   *batch;
+    prom_sample_t  *sample;
+
+    batch = &write->batch;
+    left = batch->refused;
+
+    for (i = 0; i < batch->n && left > 0; i++) {
+        entry = batch->entries + i;
+
+        for (k = entry->first; k < entry->first + entry->samples; k++) {
+
+            if (batch->verdicts[k] <= PROM_SAMPLE_SAME) {
+                continue;
+            }
+
+            prom_write_report_line(&write->report);
+
+            if (!prom_write_report_is_full(&write->report)) {
+                sample = batch->samples + k;
+                prom_write_report_verdict(&write->report, batch->verdicts[k],
+                                          sample,
+                                          left == batch->refused
+                                          ? &batch->replaced : NULL);
+                prom_write_name(write, i);
+            }
+
+            if (--left == 0) {
+                return;
+            }
+        }
+    }
+}
+
+
+static uint64_t
+prom_write_offered(const prom_write_t *write)
+{
+    size_t    i;
+    uint64_t  n;
+
+    n = 0;
+
+    for (i = 0; i < write->batch.n; i++) {
+        n += write->batch.entries[i].samples;
+    }
+
+    return n;
+}
+
+static void
+prom_write_commit(prom_write_t *write)
+{
+    int            rc;
+    prom_batch_t  *batch;
+
+    batch = &write->batch;
+    batch->samples = write->samples.data;
+
+    write->verdicts.n = 0;
+
+    if (!prom_vec_reserve(&write->verdicts, write->samples.n, 1)) {
+        prom_write_fail(write, PROM_NOMEM);
+        return;
+    }
+
+    batch->verdicts = write->verdicts.data;
+    memset(batch->verdicts, 0, write->samples.n);
+
+    rc = prom_batch_commit(&write->db, batch, write->now,
+                           write->version == PROM_WRITE_V2);
+
+    write->work += batch->n / 4;
+
+    if (rc == PROM_AGAIN) {
+
+        if (++write->restarts > PROM_WRITE_RESTARTS) {
+            prom_msg_add(&write->report.whole, "the store is busy removing "
+                         "series");
+            prom_write_fail(write, PROM_LIMIT);
+            return;
+        }
+
+        rc = prom_write_begin(write);
+
+        if (rc != PROM_OK) {
+            prom_write_fail(write, rc);
+        }
+
+        return;
+    }
+
+    if (rc == PROM_ERROR) {
+        prom_write_report_init(&write->report);
+        prom_write_refused(write);
+        prom_write_fail(write, PROM_ERROR);
+        return;
+    }
+
+    write->result.counted = write->version == PROM_WRITE_V2;
+    write->result.samples = prom_write_offered(write) - batch->refused;
+
+    if (write->version == PROM_WRITE_V2) {
+        prom_write_refused(write);
+        prom_write_undo(write);
+        prom_write_end(write, write->report.lines == 0 ? 204 : 400);
+        return;
+    }
+
+    prom_write_end(write, batch->n == 0 && write->result.skipped > 0 ? 400
+                                                                     : 204);
+}
+
+
+const prom_write_result_t *
+prom_write_result(const prom_write_t *write)
+{
+    return &write->result;
+}
+
+
+void
+prom_write_close(prom_write_t *write)
+{
+    if (write->state != NULL) {
+        prom_write_undo(write);
+    }
+
+    prom_arena_free(&write->keys);
+
+    if (prom_write_spare == NULL) {
+        prom_vec_reset(&write->room, 1, PROM_WRITE_KEEP);
+        prom_vec_reset(&write->body, 1, PROM_WRITE_KEEP);
+        prom_vec_reset(&write->samples, sizeof(prom_sample_t),
+                       PROM_WRITE_KEEP);
+        prom_vec_reset(&write->verdicts, 1, PROM_WRITE_KEEP);
+        prom_vec_reset(&write->entries, sizeof(prom_entry_t),
+                       PROM_WRITE_KEEP);
+        prom_vec_reset(&write->messages, sizeof(prom_str_t), PROM_WRITE_KEEP);
+        prom_vec_reset(&write->prw2.symbols, sizeof(prom_str_t),
+                       PROM_WRITE_KEEP);
+        prom_vec_reset(&write->prw2.refs, sizeof(uint32_t), PROM_WRITE_KEEP);
+
+        prom_write_spare = write;
+        return;
+    }
+
+    prom_vec_free(&write->room);
+    prom_vec_free(&write->body);
+    prom_vec_free(&write->samples);
+    prom_vec_free(&write->verdicts);
+    prom_vec_free(&write->entries);
+    prom_vec_free(&write->messages);
+    prom_prw2_close(&write->prw2);
+    free(write);
+}
