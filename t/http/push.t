@@ -325,6 +325,7 @@ $r = push_text(join('', map { 'v{i="' . join('', map { rand() } 1 .. 10)
 
 is($r->{status}, 0, 'large body');
 cmp_ok(length($r->{requests}[0]{body}), '>', 1024 * 1024, 'large body size');
+ok(!exists $r->{requests}[0]{h}{expect}, 'no expect for a large body');
 
 ###############################################################################
 
@@ -438,6 +439,8 @@ for my $case (
 	[ 'a{b="\\t"} 1', qr/unknown escape in a label value/ ],
 	[ "a{b=\"\xff\"} 1", 'a label value is not valid UTF-8' ],
 	[ "a{b=\"\xc0\x80\"} 1", 'a label value is not valid UTF-8' ],
+	[ "a{b=\"\xe0\x80\x80\"} 1", 'a label value is not valid UTF-8' ],
+	[ "a{b=\"\xf0\x80\x80\x80\"} 1", 'a label value is not valid UTF-8' ],
 	[ "a{b=\"\xed\xa0\x80\"} 1", 'a label value is not valid UTF-8' ],
 	[ "a{b=\"\xe2\x82\"} 1", 'a label value is not valid UTF-8' ],
 	[ "a{b=\"\xf4\x90\x80\x80\"} 1", 'a label value is not valid UTF-8' ],
@@ -599,10 +602,20 @@ SKIP: {
 	like($tls->{log}, qr!^POST /tls HTTP/1.1\r$!m, 'request with certificate');
 }
 
-kill 'TERM', $server;
-waitpid($server, 0);
-
 done_testing();
+
+# also when the test dies: who waits for its output waits for the server, too
+
+END {
+	my $status = $?;
+
+	if ($server) {
+		kill 'TERM', $server;
+		waitpid($server, 0);
+	}
+
+	$? = $status;
+}
 
 ###############################################################################
 
