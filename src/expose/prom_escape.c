@@ -16,22 +16,8 @@ static uint8_t *prom_escape_quoted(uint8_t *p, uint8_t *end, prom_str_t name);
 static size_t prom_escape_rune(uint8_t *buf, uint32_t c, bool first,
     prom_escape_e escape);
 static size_t prom_escape_hex(uint8_t *buf, uint32_t c);
-static inline bool prom_escape_clean(uint64_t v);
-
-
-uint8_t *
-prom_escape_raw(uint8_t *p, uint8_t *end, prom_str_t str)
-{
-    if (p == NULL || str.len > (size_t) (end - p)) {
-        return NULL;
-    }
-
-    if (str.len > 0) {
-        memcpy(p, str.data, str.len);
-    }
-
-    return p + str.len;
-}
+static bool prom_escape_clean(prom_str_t value);
+static inline uint64_t prom_escape_find(uint64_t v);
 
 
 uint8_t *
@@ -135,61 +121,78 @@ prom_escape_hex(uint8_t *buf, uint32_t c)
 uint8_t *
 prom_escape_value(uint8_t *p, uint8_t *end, prom_str_t value)
 {
-    uint8_t         c;
-    uint64_t        v;
-    const uint8_t  *s, *last;
+    size_t   i;
+    uint8_t  c;
 
-    if (p == NULL) {
-        return NULL;
+    if (prom_escape_clean(value)) {
+        return prom_escape_raw(p, end, value);
     }
 
-    s = value.data;
-    last = s + value.len;
+    for (i = 0; i < value.len && p != NULL; i++) {
+        c = value.data[i];
 
-    while (s < last) {
+        switch (c) {
 
-        if (last - s >= 8 && end - p >= 8) {
-            memcpy(&v, s, 8);
+        case '\n':
+            p = prom_escape_raw(p, end, prom_str("\\n"));
+            break;
 
-            if (prom_escape_clean(v)) {
-                memcpy(p, &v, 8);
-                p += 8;
-                s += 8;
-                continue;
-            }
+        case '"':
+            p = prom_escape_raw(p, end, prom_str("\\\""));
+            break;
+
+        case '\\':
+            p = prom_escape_raw(p, end, prom_str("\\\\"));
+            break;
+
+        default:
+            p = prom_escape_raw(p, end, (prom_str_t) { &c, 1 });
         }
-
-        c = *s++;
-
-        if (c == '"' || c == '\\' || c == '\n') {
-            if (end - p < 2) {
-                return NULL;
-            }
-
-            *p++ = '\\';
-            *p++ = (c == '\n') ? 'n' : c;
-            continue;
-        }
-
-        if (p == end) {
-            return NULL;
-        }
-
-        *p++ = c;
     }
 
     return p;
 }
 
 
+/* No byte is a quote, a backslash or a newline. */
+
+static bool
+prom_escape_clean(prom_str_t value)
+{
+    size_t    i;
+    uint64_t  v, found;
+
+    v = 0;
+    found = 0;
+
+    if (value.len < 8) {
+
+        for (i = 0; i < value.len; i++) {
+            v = v << 8 | value.data[i];
+        }
+
+        return prom_escape_find(v) == 0;
+    }
+
+    for (i = 0; i + 8 < value.len; i += 8) {
+        memcpy(&v, value.data + i, 8);
+        found |= prom_escape_find(v);
+    }
+
+    memcpy(&v, value.data + value.len - 8, 8);
+
+    return (found | prom_escape_find(v)) == 0;
+}
+
+
 /*
- * None of eight bytes is a quote, a backslash or a newline.  A byte is zero
- * when subtracting one borrows from its top bit, which was not set; a borrow
- * passed on to the next byte needs a zero before it and so does no harm.
+ * Zero if none of eight bytes must be escaped.  A byte that becomes zero
+ * borrows from its top bit, which was not set, when one is subtracted; a
+ * borrow that is passed on has such a byte before it.
  */
 
-static inline bool
-prom_escape_clean(uint64_t v)
+static inline uint64_t
+prom_escape_find(uint64_t v)
 {
     uint64_t  quote, slash, line;
 
@@ -199,6 +202,6 @@ prom_escape_clean(uint64_t v)
     slash = v ^ ones * '\\';
     line = v ^ ones * '\n';
 
-    return ((((quote - ones) & ~quote) | ((slash - ones) & ~slash)
-             | ((line - ones) & ~line)) & ones << 7) == 0;
+    return (((quote - ones) & ~quote) | ((slash - ones) & ~slash)
+            | ((line - ones) & ~line)) & ones << 7;
 }

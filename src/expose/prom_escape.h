@@ -26,7 +26,8 @@
 
 
 /* As it is. */
-uint8_t *prom_escape_raw(uint8_t *p, uint8_t *end, prom_str_t str);
+static inline uint8_t *prom_escape_raw(uint8_t *p, uint8_t *end,
+    prom_str_t str);
 
 /* A legacy name as it is, another one escaped, or quoted by allow-utf-8. */
 uint8_t *prom_escape_name(uint8_t *p, uint8_t *end, prom_str_t name,
@@ -34,6 +35,21 @@ uint8_t *prom_escape_name(uint8_t *p, uint8_t *end, prom_str_t name,
 
 /* What stands between the quotes. */
 uint8_t *prom_escape_value(uint8_t *p, uint8_t *end, prom_str_t value);
+
+
+static inline uint8_t *
+prom_escape_raw(uint8_t *p, uint8_t *end, prom_str_t str)
+{
+    if (p == NULL || str.len > (size_t) (end - p)) {
+        return NULL;
+    }
+
+    if (str.len > 0) {
+        memcpy(p, str.data, str.len);
+    }
+
+    return p + str.len;
+}
 
 
 #endif /* _PROM_ESCAPE_H_INCLUDED_ */

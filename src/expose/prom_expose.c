@@ -40,6 +40,7 @@ static size_t prom_expose_external_room(const prom_expose_t *expose,
     uint64_t *lens);
 static uint8_t *prom_expose_fast(const prom_expose_t *expose, prom_str_t key,
     uint64_t lens, uint8_t *p, uint8_t *end);
+static uint8_t *prom_expose_long(uint8_t *p, const prom_label_t *label);
 static inline void prom_expose_copy(uint8_t *p, const uint8_t *src, size_t n,
     const uint8_t *last);
 static inline uint64_t prom_expose_present(const prom_expose_t *expose,
@@ -184,12 +185,7 @@ prom_expose_fast(const prom_expose_t *expose, prom_str_t key, uint64_t lens,
 
             present |= prom_expose_present(expose, label.name, lens);
 
-            memcpy(p, label.name.data, label.name.len);
-            p += label.name.len;
-            *p++ = '=';
-            *p++ = '"';
-            memcpy(p, label.value.data, label.value.len);
-            p += label.value.len;
+            p = prom_expose_long(p, &label);
         }
 
         *p++ = '"';
@@ -214,9 +210,26 @@ prom_expose_fast(const prom_expose_t *expose, prom_str_t key, uint64_t lens,
 }
 
 
+/* A label whose lengths take more than a byte each, but for the last quote. */
+
+static uint8_t *
+prom_expose_long(uint8_t *p, const prom_label_t *label)
+{
+    memcpy(p, label->name.data, label->name.len);
+    p += label->name.len;
+
+    *p++ = '=';
+    *p++ = '"';
+
+    memcpy(p, label->value.data, label->value.len);
+
+    return p + label->value.len;
+}
+
+
 /*
- * Moves n bytes in pieces of 16, so that p[n .. 2 * 16) may be written as
- * well, but reads nothing at or past `last'.
+ * Moves n bytes in pieces of 16, so that up to 2 * 16 bytes are written
+ * however few they are, but reads nothing at or past `last'.
  */
 
 static inline void

@@ -200,7 +200,10 @@ prom_accept_param(prom_accept_t *accept, prom_str_t rest, bool *version)
 }
 
 
-/* Zero where it is not a number.  Single precision, for that decides ties. */
+/*
+ * Zero where it is not a number; strtof() would skip white space before it.
+ * Single precision, for that decides ties.
+ */
 
 static double
 prom_accept_q(prom_str_t text)
@@ -209,7 +212,7 @@ prom_accept_q(prom_str_t text)
     float  q;
 
     if (text.len == 0 || text.len >= sizeof(buf)
-        || memchr("+-.0123456789", text.data[0], 13) == NULL)
+        || memchr("+-.0123456789iInN", text.data[0], 17) == NULL)
     {
         return 0;
     }
