@@ -1,0 +1,512 @@
+
+/*
+ * Copyright (C) the ngx_http_prom_module authors
+ *
+ * For each metric name in turn, and for each shard: the ids in the postings of
+ * the name, or in smaller postings that the selector also demands, are tested
+ * against the selectors.  Equality needs only bytes; the verdict of a pattern
+ * comes from the memo.  Where the memo does not know, the ids from there on
+ * wait until the patterns were tried, without the lock.
+ */
+
+
+#include <stdlib.h>
+
+#include "prom_index.h"
+#include "prom_memo.h"
+#include "prom_page.h"
+#include "prom_query.h"
+#include "prom_segment.h"
+#include "prom_series.h"
+
+
+#define PROM_QUERY_LOCKED    256        /* ids looked at under one lock */
+#define PROM_QUERY_SLICE     2048       /* work of a slice: an id looked at */
+#define PROM_QUERY_PER_LOCK  8          /* is 1, taking a lock as many, */
+#define PROM_QUERY_PER_TEST  32         /* trying a pattern */
+
+
+typedef struct {
+    const prom_selector_t  *selector;
+    bool                    wanted;     /* the current name passes */
+} prom_query_part_t;
+
+
+struct prom_query_s {
+    prom_tsdb_t         db;
+    int64_t             from;
+    int64_t             to;
+
+    prom_query_part_t  *parts;
+    size_t              n;
+    prom_memo_t         memo;
+
+    /* the cursor; done: no name comes after */
+    bool                started;
+    bool                done;
+    uint32_t            shard;
+    uint32_t            id;
+    size_t              name_len;
+    uint8_t             name[PROM_KEY_MAX];
+    size_t              next_len;
+    uint8_t             next[PROM_KEY_MAX];
+
+    uint32_t            work;
+    prom_query_emit_pt  emit;
+    void               *ctx;
+};
+
+
+static const prom_str_t  prom_query_label = { (uint8_t *) "__name__", 8 };
+
+
+prom_query_t *
+prom_query_open(prom_tsdb_t *db, const prom_selector_t *selectors, size_t n,
+    int64_t from, int64_t to)
+{
+    size_t         i;
+    prom_query_t  *query;
+
+    query = calloc(1, sizeof(prom_query_t));
+    if (query == NULL) {
+        return NULL;
+    }
+
+    query->db = *db;
+    query->from = from;
+    query->to = to;
+    query->parts = calloc(n + 1, sizeof(prom_query_part_t));
+
+    if (query->parts == NULL || prom_memo_init(&query->memo) != PROM_OK) {
+        prom_query_close(query);
+        return NULL;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (selectors[i].n > 0) {
+            query->parts[query->n++].selector = &selectors[i];
+        }
+    }
+
+    query->done = query->n == 0;
+    query->shard = db->segment->shards;
+
+    return query;
+}
+
+
+void
+prom_query_close(prom_query_t *query)
+{
+    prom_memo_free(&query->memo);
+    free(query->parts);
+    free(query);
+}
+
+
+prom_str_t
+prom_query_name(const prom_query_t *query)
+{
+    return (prom_str_t) { query->name, query->name_len };
+}
+
+
+/* The next metric name of a shard, if it is before what is in query->next. */
+
+static void
+prom_query_next_in(prom_query_t *query, uint32_t n, bool *found)
+{
+    prom_str_t       text;
+    prom_term_t     *names, *term;
+    prom_shard_t    *shard;
+    prom_segment_t  *seg;
+
+    seg = query->db.segment;
+    shard = prom_shard_lock(seg, n);
+
+    term = NULL;
+    names = prom_index_name(seg, shard, prom_query_label);
+
+    if (names != NULL) {
+        term = prom_index_value(seg, names, prom_query_name(query),
+                                query->started);
+    }
+
+    if (term != NULL) {
+        text = prom_term_text(term);
+
+        if (!*found
+            || prom_str_cmp(text, (prom_str_t) { query->next,
+                                                 query->next_len }) < 0)
+        {
+            memcpy(query->next, text.data, text.len);
+            query->next_len = text.len;
+            *found = true;
+        }
+    }
+
+    prom_shard_unlock(seg, shard);
+}
+
+
+/* Which selectors the name passes: 1 some, 0 none, or PROM_LIMIT. */
+
+static int
+prom_query_name_test(prom_query_t *query)
+{
+    int                    rc, any;
+    size_t                 i, k;
+    prom_query_part_t     *part;
+    const prom_matcher_t  *matcher;
+
+    any = 0;
+
+    for (i = 0; i < query->n; i++) {
+        part = query->parts + i;
+        rc = 1;
+
+        for (k = 0; k < part->selector->n && rc == 1; k++) {
+            matcher = part->selector->matchers + k;
+
+            if (prom_str_eq(matcher->name, prom_query_label)) {
+                rc = prom_matcher_test(matcher, prom_query_name(query));
+                query->work += PROM_QUERY_PER_TEST / 8;
+            }
+        }
+
+        if (rc < 0) {
+            return rc;
+        }
+
+        part->wanted = rc;
+        any |= rc;
+    }
+
+    return any;
+}
+
+
+/* Moves the cursor to the next name that some selector wants. */
+
+static int
+prom_query_next_name(prom_query_t *query)
+{
+    int       rc;
+    bool      found;
+    uint32_t  n, shards;
+
+    shards = query->db.segment->shards;
+    found = false;
+
+    for (n = 0; n < shards; n++) {
+        prom_query_next_in(query, n, &found);
+    }
+
+    query->work += shards * PROM_QUERY_PER_LOCK;
+
+    if (!found) {
+        query->done = true;
+        return PROM_OK;
+    }
+
+    memcpy(query->name, query->next, query->next_len);
+    query->name_len = query->next_len;
+    query->started = true;
+
+    rc = prom_query_name_test(query);
+
+    if (rc < 0) {
+        return rc;
+    }
+
+    if (rc == 1) {
+        query->shard = 0;
+        query->id = 0;
+    }
+
+    return PROM_OK;
+}
+
+
+/* 1, 0, PROM_AGAIN: a pattern must be tried first, or PROM_NOMEM. */
+
+static int
+prom_query_part_test(prom_query_t *query, const prom_query_part_t *part,
+    prom_str_t key)
+{
+    int                    rc, all;
+    size_t                 i;
+    prom_str_t             value;
+    const prom_matcher_t  *matcher;
+
+    all = 1;
+
+    for (i = 0; i < part->selector->n; i++) {
+        matcher = part->selector->matchers + i;
+
+        if (prom_str_eq(matcher->name, prom_query_label)) {
+            continue;
+        }
+
+        value = prom_labels_get(key, matcher->name);
+
+        if (value.len == 0) {
+            rc = matcher->matches_empty;
+
+        } else if (matcher->regex == NULL) {
+            rc = prom_matcher_test(matcher, value);
+
+        } else {
+            rc = prom_memo_get(&query->memo, query->db.segment->secret,
+                               matcher, value);
+        }
+
+        if (rc == 0 || rc == PROM_NOMEM) {
+            return rc;
+        }
+
+        if (rc == PROM_AGAIN) {
+            all = PROM_AGAIN;
+        }
+    }
+
+    return all;
+}
+
+
+static int
+prom_query_series_test(prom_query_t *query, prom_str_t key)
+{
+    int     rc, any;
+    size_t  i;
+
+    any = 0;
+
+    for (i = 0; i < query->n; i++) {
+
+        if (!query->parts[i].wanted) {
+            continue;
+        }
+
+        rc = prom_query_part_test(query, query->parts + i, key);
+
+        if (rc == 1 || rc == PROM_NOMEM) {
+            return rc;
+        }
+
+        if (rc == PROM_AGAIN) {
+            any = PROM_AGAIN;
+        }
+    }
+
+    return any;
+}
+
+
+/* PROM_OK: emitted or not to be emitted; PROM_AGAIN: no room. */
+
+static int
+prom_query_row(prom_query_t *query, const prom_series_t *series,
+    prom_str_t key)
+{
+    prom_row_t  row;
+
+    row.key = key;
+    row.plain = series->plain;
+
+    if (!prom_series_newest(query->db.segment, series, query->to,
+                            &row.sample.time, &row.sample.value)
+        || row.sample.time < query->from
+        || row.sample.value == PROM_STALE_NAN)
+    {
+        return PROM_OK;
+    }
+
+    return query->emit(query->ctx, &row) ? PROM_OK : PROM_AGAIN;
+}
+
+
+/*
+ * The smallest postings that hold all series wanted of this name; NULL: there
+ * are none in this shard.  With one selector left its equalities count too.
+ */
+static const prom_postings_t *
+prom_query_driver(prom_query_t *query, const prom_shard_t *shard)
+{
+    size_t                  i, wanted;
+    prom_term_t            *term;
+    const prom_matcher_t   *matcher;
+    const prom_segment_t   *seg;
+    const prom_selector_t  *selector;
+    const prom_postings_t  *best;
+
+    seg = query->db.segment;
+    term = prom_index_pair(seg, shard, prom_query_label,
+                           prom_query_name(query));
+    if (term == NULL) {
+        return NULL;
+    }
+
+    best = &term->postings;
+    selector = NULL;
+    wanted = 0;
+
+    for (i = 0; i < query->n; i++) {
+        if (query->parts[i].wanted) {
+            selector = query->parts[i].selector;
+            wanted++;
+        }
+    }
+
+    for (i = 0; wanted == 1 && i < selector->n; i++) {
+        matcher = selector->matchers + i;
+
+        if (matcher->type != PROM_MATCH_EQ || matcher->value.len == 0) {
+            continue;
+        }
+
+        term = prom_index_pair(seg, shard, matcher->name, matcher->value);
+        if (term == NULL) {
+            return NULL;
+        }
+
+        if (term->postings.n < best->n) {
+            best = &term->postings;
+        }
+    }
+
+    return best;
+}
+
+
+/*
+ * Up to PROM_QUERY_LOCKED ids of the current shard.  Sets the cursor behind
+ * the last that is done with.  PROM_OK, PROM_AGAIN: no room, or PROM_NOMEM.
+ */
+static int
+prom_query_batch(prom_query_t *query, const prom_shard_t *shard)
+{
+    int                     rc;
+    bool                    waiting;
+    size_t                  i, n;
+    uint32_t                ids[PROM_QUERY_LOCKED];
+    prom_str_t              key, name;
+    prom_series_t          *series;
+    prom_segment_t         *seg;
+    const prom_postings_t  *postings;
+
+    seg = query->db.segment;
+    postings = prom_query_driver(query, shard);
+    n = 0;
+
+    if (postings != NULL) {
+        n = prom_postings_read(seg, postings, query->id, ids,
+                               PROM_QUERY_LOCKED);
+    }
+
+    name = prom_query_name(query);
+    waiting = false;
+
+    for (i = 0; i < n; i++) {
+        series = prom_series_by_id(seg, shard, ids[i]);
+        key = prom_series_key(seg, series);
+
+        if (!prom_str_eq(prom_labels_get(key, prom_query_label), name)) {
+            continue;
+        }
+
+        rc = prom_query_series_test(query, key);
+
+        if (rc == PROM_NOMEM) {
+            return rc;
+        }
+
+        if (rc == PROM_AGAIN && !waiting) {
+
+            /* go on only to note what else must be tried */
+
+            waiting = true;
+            query->id = ids[i];
+        }
+
+        if (rc != 1 || waiting) {
+            continue;
+        }
+
+        if (prom_query_row(query, series, key) != PROM_OK) {
+            query->id = ids[i];
+            return PROM_AGAIN;
+        }
+    }
+
+    query->work += (uint32_t) n;
+
+    if (waiting) {
+        return PROM_OK;
+    }
+
+    if (n == PROM_QUERY_LOCKED) {
+        query->id = ids[n - 1] + 1;
+        return PROM_OK;
+    }
+
+    query->shard++;
+    query->id = 0;
+
+    return PROM_OK;
+}
+
+
+static int
+prom_query_step(prom_query_t *query)
+{
+    int              rc;
+    prom_shard_t    *shard;
+    prom_segment_t  *seg;
+
+    seg = query->db.segment;
+
+    if (query->shard == seg->shards) {
+        return prom_query_next_name(query);
+    }
+
+    prom_memo_tidy(&query->memo);
+
+    shard = prom_shard_lock(seg, query->shard);
+    rc = prom_query_batch(query, shard);
+    prom_shard_unlock(seg, shard);
+
+    query->work += PROM_QUERY_PER_LOCK
+                   + query->memo.untried * PROM_QUERY_PER_TEST;
+
+    if (rc == PROM_OK && query->memo.untried > 0) {
+        rc = prom_memo_test(&query->memo);
+    }
+
+    return rc;
+}
+
+
+int
+prom_query_run(prom_query_t *query, prom_query_emit_pt emit, void *ctx)
+{
+    int  rc;
+
+    query->emit = emit;
+    query->ctx = ctx;
+    query->work = 0;
+
+    while (!query->done) {
+        rc = prom_query_step(query);
+
+        if (rc != PROM_OK) {
+            return rc;
+        }
+
+        if (query->work >= PROM_QUERY_SLICE) {
+            return query->done ? PROM_OK : PROM_AGAIN;
+        }
+    }
+
+    return PROM_OK;
+}
