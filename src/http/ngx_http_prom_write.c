@@ -45,8 +45,12 @@ static ngx_int_t ngx_http_prom_write_counts(ngx_http_request_t *r,
     const prom_write_result_t *result);
 static ngx_int_t ngx_http_prom_write_count(ngx_http_request_t *r,
     ngx_str_t *name, uint64_t n);
-static void ngx_http_prom_write_log(ngx_http_request_t *r,
-    ngx_http_prom_write_ctx_t *ctx, uint32_t status, ngx_str_t *text);
+static void ngx_http_prom_write_log_refused(ngx_http_request_t *r,
+    ngx_http_prom_write_ctx_t *ctx, const prom_write_result_t *result);
+static void ngx_http_prom_write_log_left_out(ngx_http_request_t *r,
+    ngx_http_prom_write_ctx_t *ctx, const prom_write_result_t *result);
+static void ngx_http_prom_write_first_line(const prom_write_result_t *result,
+    ngx_str_t *line);
 static void ngx_http_prom_write_cleanup(void *data);
 
 
@@ -304,6 +308,7 @@ ngx_http_prom_write_answer(ngx_http_request_t *r,
     }
 
     if (result->status == NGX_HTTP_NO_CONTENT) {
+        ngx_http_prom_write_log_left_out(r, ctx, result);
         return NGX_HTTP_NO_CONTENT;
     }
 
@@ -317,7 +322,7 @@ ngx_http_prom_write_answer(ngx_http_request_t *r,
 
     ngx_memcpy(text.data, result->text.data, text.len);
 
-    ngx_http_prom_write_log(r, ctx, result->status, &text);
+    ngx_http_prom_write_log_refused(r, ctx, result);
 
     if (result->status == NGX_HTTP_SERVICE_UNAVAILABLE) {
         return ngx_http_prom_send_unavailable(r, &text);
@@ -366,29 +371,67 @@ ngx_http_prom_write_count(ngx_http_request_t *r, ngx_str_t *name, uint64_t n)
 }
 
 
-/*
- * The first line is enough to know what is wrong.  A full store is the
- * operator's business, a bad request the sender's.
- */
+/* A full store is the operator's business, a bad request the sender's. */
 
 static void
-ngx_http_prom_write_log(ngx_http_request_t *r, ngx_http_prom_write_ctx_t *ctx,
-    uint32_t status, ngx_str_t *text)
+ngx_http_prom_write_log_refused(ngx_http_request_t *r,
+    ngx_http_prom_write_ctx_t *ctx, const prom_write_result_t *result)
 {
-    u_char      *end;
-    size_t       len;
-    ngx_uint_t   level;
+    ngx_str_t   line;
+    ngx_uint_t  level;
 
-    end = ngx_strlchr(text->data, text->data + text->len, LF);
-    len = (end != NULL) ? (size_t) (end - text->data) : text->len;
+    ngx_http_prom_write_first_line(result, &line);
 
-    level = (status == NGX_HTTP_SERVICE_UNAVAILABLE) ? NGX_LOG_WARN
-                                                     : NGX_LOG_INFO;
+    level = (result->status == NGX_HTTP_SERVICE_UNAVAILABLE) ? NGX_LOG_WARN
+                                                             : NGX_LOG_INFO;
 
     ngx_log_error(level, r->connection->log, 0,
-                  "store \"%V\": remote write refused: %*s",
-                  &ctx->store->name, ngx_min(len, NGX_HTTP_PROM_LOG_MAX),
-                  text->data);
+                  "store \"%V\": remote write refused: %V",
+                  &ctx->store->name, &line);
+}
+
+
+/* The sender is not told, the protocol has no word for it. */
+
+static void
+ngx_http_prom_write_log_left_out(ngx_http_request_t *r,
+    ngx_http_prom_write_ctx_t *ctx, const prom_write_result_t *result)
+{
+    ngx_str_t  line;
+
+    if (result->skipped) {
+        ngx_http_prom_write_first_line(result, &line);
+
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "store \"%V\": remote write left out %uL series with "
+                      "bad labels, the first: %V",
+                      &ctx->store->name, result->skipped, &line);
+    }
+
+    if (result->unstored) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "store \"%V\": remote write left out %uL exemplars and "
+                      "histograms", &ctx->store->name, result->unstored);
+    }
+}
+
+
+/* The first line is enough to know what is wrong. */
+
+static void
+ngx_http_prom_write_first_line(const prom_write_result_t *result,
+    ngx_str_t *line)
+{
+    u_char  *end;
+
+    line->data = (u_char *) result->text.data;
+    line->len = ngx_min(result->text.len, NGX_HTTP_PROM_LOG_MAX);
+
+    end = ngx_strlchr(line->data, line->data + line->len, LF);
+
+    if (end != NULL) {
+        line->len = end - line->data;
+    }
 }
 
 
