@@ -47,6 +47,7 @@ typedef struct {
     prom_str_t     literal;             /* PREFIX, SUFFIX, CONTAINS; for PCRE
                                            a literal prefix, may be empty */
     size_t         min_rest;            /* bytes beside the literal, 0 or 1 */
+    bool           matches_empty;       /* a value of length 0 */
     void          *pcre;                /* PCRE: compiled code and match data */
 } prom_regex_t;
 
