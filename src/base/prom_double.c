@@ -248,12 +248,10 @@ prom_decimal_shorten(uint64_t c, int q, int k, uint64_t below, uint64_t above)
         return ten + 10;
     }
 
+    /* only below a power of two the closest one may be out of the interval */
+
     if (lower > 4 * one) {
         return one + 1;
-    }
-
-    if (4 * one + 4 > upper) {
-        return one;
     }
 
     return one + (rest + (one & 1) > 2);

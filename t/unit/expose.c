@@ -146,7 +146,12 @@ line_judge(const line_t *line, const char *want)
 
     len = strlen(want);
 
-    for (size = 0; size < len + 600; size++) {
+    for (size = 0; size <= sizeof(to); size++) {
+
+        if (size == len + 600) {
+            size = sizeof(to);
+        }
+
         got = line_make(line, to, size);
 
         if (size < len && got != -1) {
@@ -755,6 +760,7 @@ test_negotiate(void)
     negotiates("*/*;escaping=dots,a/b;escaping=values;q=0.1", "dots");
     negotiates("*;escaping=dots,a/*;escaping=values;q=0.1", "dots");
     negotiates("*;escaping=dots,a;escaping=values;q=0.1", "dots");
+    negotiates("a/*;escaping=dots,c/d;escaping=values;q=0.1", "dots");
     negotiates("a/b;q=5e-1;escaping=dots,c/d;q=0.4;escaping=values",
                "values");
 

@@ -400,6 +400,33 @@ test_many(void)
 }
 
 
+/* Equal names stay in the order they came in, so messages say what was sent. */
+
+static void
+test_stable(void)
+{
+    char    *p, want[1024];
+    size_t   i;
+
+    static char  values[70][8];
+
+    p = stpcpy(want, "invalid labels for series, labels {__name__=\"up\"");
+    n_set = 0;
+
+    for (i = 0; i < 70; i++) {
+        snprintf(values[i], sizeof(values[i]), "%d", (int) (i % 100));
+        add_len("a", 1, values[i], strlen(values[i]));
+        p += sprintf(p, ", a=\"%s\"", values[i]);
+    }
+
+    add_len("__name__", 8, "up", 2);
+    strcpy(p, "}, duplicated label a");
+
+    tap_is_int(canonical(&wide), PROM_ERROR, "a label 70 times");
+    tap_is_str(text, msg.len, want, "says so in their order");
+}
+
+
 /* A set is refused as Prometheus does even when the message has no room. */
 
 static void
@@ -517,6 +544,7 @@ main(void)
     }
 
     test_many();
+    test_stable();
     test_short_message();
     test_get();
     test_legacy();
