@@ -92,9 +92,12 @@ prom_hash(const uint64_t key[4], const uint8_t *p, size_t len)
         b = 0;
     }
 
-    h = prom_hash_fold(a ^ key[3], b ^ h ^ g);
+    h = prom_hash_fold(a ^ key[3], b ^ h);
 
-    return prom_hash_fold(h ^ key[0] ^ left, g ^ key[1]);
+    /* g may still be key[1]: what it is combined with must not be the same,
+       a product with zero forgets everything */
+
+    return prom_hash_fold(h ^ key[2], g ^ key[0]);
 }
 
 

@@ -28,6 +28,8 @@
 
 typedef struct {
     const prom_selector_t  *selector;
+    const prom_str_t       *names;      /* the only ones that can pass, where */
+    size_t                  n_names;    /* the selector lists them; else NULL */
     bool                    wanted;     /* the current name passes */
 } prom_query_part_t;
 
@@ -39,6 +41,7 @@ struct prom_query_s {
 
     prom_query_part_t  *parts;
     size_t              n;
+    bool                listed;         /* all parts list their names */
     prom_memo_t         memo;
 
     /* the cursor; done: no name comes after */
@@ -58,6 +61,38 @@ struct prom_query_s {
 
 
 static const prom_str_t  prom_query_label = { (uint8_t *) "__name__", 8 };
+
+
+/* A selector that names its metrics spares the walk over all names. */
+
+static void
+prom_query_list_names(prom_query_part_t *part)
+{
+    size_t                 i;
+    const prom_matcher_t  *matcher;
+
+    for (i = 0; i < part->selector->n; i++) {
+        matcher = part->selector->matchers + i;
+
+        if (!prom_str_eq(matcher->name, prom_query_label)) {
+            continue;
+        }
+
+        if (matcher->type == PROM_MATCH_EQ) {
+            part->names = &matcher->value;
+            part->n_names = 1;
+            return;
+        }
+
+        if (matcher->type == PROM_MATCH_RE
+            && matcher->regex->kind == PROM_REGEX_SET)
+        {
+            part->names = matcher->regex->set;
+            part->n_names = matcher->regex->n;
+            return;
+        }
+    }
+}
 
 
 prom_query_t *
@@ -82,9 +117,15 @@ prom_query_open(prom_tsdb_t *db, const prom_selector_t *selectors, size_t n,
         return NULL;
     }
 
+    query->listed = true;
+
     for (i = 0; i < n; i++) {
+
         if (selectors[i].n > 0) {
-            query->parts[query->n++].selector = &selectors[i];
+            query->parts[query->n].selector = &selectors[i];
+            prom_query_list_names(&query->parts[query->n]);
+            query->listed &= query->parts[query->n].names != NULL;
+            query->n++;
         }
     }
 
@@ -111,12 +152,51 @@ prom_query_name(const prom_query_t *query)
 }
 
 
-/* The next metric name of a shard, if it is before what is in query->next. */
+/* Takes a name as the next if it is before the one that was taken so far. */
+
+static void
+prom_query_take_name(prom_query_t *query, prom_str_t name, bool *found)
+{
+    if (*found
+        && prom_str_cmp(name, (prom_str_t) { query->next, query->next_len })
+           >= 0)
+    {
+        return;
+    }
+
+    memcpy(query->next, name.data, name.len);
+    query->next_len = name.len;
+    *found = true;
+}
+
+
+static void
+prom_query_next_listed(prom_query_t *query, bool *found)
+{
+    size_t                    i, k;
+    const prom_str_t         *name;
+    const prom_query_part_t  *part;
+
+    for (i = 0; i < query->n; i++) {
+        part = query->parts + i;
+
+        for (k = 0; k < part->n_names; k++) {
+            name = part->names + k;
+
+            if (name->len <= PROM_KEY_MAX
+                && (!query->started
+                    || prom_str_cmp(*name, prom_query_name(query)) > 0))
+            {
+                prom_query_take_name(query, *name, found);
+            }
+        }
+    }
+}
+
 
 static void
 prom_query_next_in(prom_query_t *query, uint32_t n, bool *found)
 {
-    prom_str_t       text;
     prom_term_t     *names, *term;
     prom_shard_t    *shard;
     prom_segment_t  *seg;
@@ -133,16 +213,7 @@ prom_query_next_in(prom_query_t *query, uint32_t n, bool *found)
     }
 
     if (term != NULL) {
-        text = prom_term_text(term);
-
-        if (!*found
-            || prom_str_cmp(text, (prom_str_t) { query->next,
-                                                 query->next_len }) < 0)
-        {
-            memcpy(query->next, text.data, text.len);
-            query->next_len = text.len;
-            *found = true;
-        }
+        prom_query_take_name(query, prom_term_text(term), found);
     }
 
     prom_shard_unlock(seg, shard);
@@ -198,11 +269,18 @@ prom_query_next_name(prom_query_t *query)
     shards = query->db.segment->shards;
     found = false;
 
-    for (n = 0; n < shards; n++) {
-        prom_query_next_in(query, n, &found);
-    }
+    if (query->listed) {
+        prom_query_next_listed(query, &found);
+        query->work += PROM_QUERY_PER_LOCK;
 
-    query->work += shards * PROM_QUERY_PER_LOCK;
+    } else {
+
+        for (n = 0; n < shards; n++) {
+            prom_query_next_in(query, n, &found);
+        }
+
+        query->work += shards * PROM_QUERY_PER_LOCK;
+    }
 
     if (!found) {
         query->done = true;
