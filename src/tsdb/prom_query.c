@@ -24,6 +24,8 @@
 #define PROM_QUERY_SLICE     2048       /* work of a slice: an id looked at */
 #define PROM_QUERY_PER_LOCK  8          /* is 1, taking a lock as many, */
 #define PROM_QUERY_PER_TEST  32         /* trying a pattern */
+#define PROM_QUERY_SETS      8          /* postings that are intersected */
+#define PROM_QUERY_FETCH     6          /* series whose keys are fetched */
 
 
 typedef struct {
@@ -57,6 +59,12 @@ struct prom_query_s {
     uint32_t            work;
     prom_query_emit_pt  emit;
     void               *ctx;
+
+    /* while a shard is locked: postings that all series wanted are in, the
+       smallest first; exact: all label pairs of the selector are among them */
+    const prom_postings_t  *sets[PROM_QUERY_SETS];
+    size_t                  n_sets;
+    bool                    exact;
 };
 
 
@@ -306,6 +314,15 @@ prom_query_next_name(prom_query_t *query)
 }
 
 
+/* Whether the series that satisfy it are those of one label pair. */
+
+static inline bool
+prom_query_is_pair(const prom_matcher_t *matcher)
+{
+    return matcher->type == PROM_MATCH_EQ && matcher->value.len > 0;
+}
+
+
 /* 1, 0, PROM_AGAIN: a pattern must be tried first, or PROM_NOMEM. */
 
 static int
@@ -322,7 +339,9 @@ prom_query_part_test(prom_query_t *query, const prom_query_part_t *part,
     for (i = 0; i < part->selector->n; i++) {
         matcher = part->selector->matchers + i;
 
-        if (prom_str_eq(matcher->name, prom_query_label)) {
+        if (prom_str_eq(matcher->name, prom_query_label)
+            || (query->exact && prom_query_is_pair(matcher)))
+        {
             continue;
         }
 
@@ -404,30 +423,52 @@ prom_query_row(prom_query_t *query, const prom_series_t *series,
 }
 
 
-/*
- * The smallest postings that hold all series wanted of this name; NULL: there
- * are none in this shard.  With one selector left its equalities count too.
- */
-static const prom_postings_t *
-prom_query_driver(prom_query_t *query, const prom_shard_t *shard)
+static bool
+prom_query_add_set(prom_query_t *query, const prom_shard_t *shard,
+    prom_str_t name, prom_str_t value)
 {
-    size_t                  i, wanted;
+    size_t                  i;
     prom_term_t            *term;
-    const prom_matcher_t   *matcher;
-    const prom_segment_t   *seg;
-    const prom_selector_t  *selector;
-    const prom_postings_t  *best;
+    const prom_postings_t  *set;
 
-    seg = query->db.segment;
-    term = prom_index_pair(seg, shard, prom_query_label,
-                           prom_query_name(query));
+    term = prom_index_pair(query->db.segment, shard, name, value);
     if (term == NULL) {
-        return NULL;
+        return false;
     }
 
-    best = &term->postings;
+    set = &term->postings;
+
+    for (i = query->n_sets++; i > 0 && query->sets[i - 1]->n > set->n; i--) {
+        query->sets[i] = query->sets[i - 1];
+    }
+
+    query->sets[i] = set;
+
+    return true;
+}
+
+
+/*
+ * The postings of the name and, where only one selector is left, of its other
+ * equalities.  False: nothing in this shard can match.
+ */
+static bool
+prom_query_find_sets(prom_query_t *query, const prom_shard_t *shard)
+{
+    size_t                  i, wanted;
+    const prom_matcher_t   *matcher;
+    const prom_selector_t  *selector;
+
+    query->n_sets = 0;
+    query->exact = false;
     selector = NULL;
     wanted = 0;
+
+    if (!prom_query_add_set(query, shard, prom_query_label,
+                            prom_query_name(query)))
+    {
+        return false;
+    }
 
     for (i = 0; i < query->n; i++) {
         if (query->parts[i].wanted) {
@@ -436,24 +477,73 @@ prom_query_driver(prom_query_t *query, const prom_shard_t *shard)
         }
     }
 
-    for (i = 0; wanted == 1 && i < selector->n; i++) {
+    if (wanted > 1 || selector->n >= PROM_QUERY_SETS) {
+        return true;
+    }
+
+    query->exact = true;
+
+    for (i = 0; i < selector->n; i++) {
         matcher = selector->matchers + i;
 
-        if (matcher->type != PROM_MATCH_EQ || matcher->value.len == 0) {
-            continue;
-        }
-
-        term = prom_index_pair(seg, shard, matcher->name, matcher->value);
-        if (term == NULL) {
-            return NULL;
-        }
-
-        if (term->postings.n < best->n) {
-            best = &term->postings;
+        if (prom_query_is_pair(matcher)
+            && !prom_str_eq(matcher->name, prom_query_label)
+            && !prom_query_add_set(query, shard, matcher->name,
+                                   matcher->value))
+        {
+            return false;
         }
     }
 
-    return best;
+    return true;
+}
+
+
+/* The next ids of the smallest set, *last their last; n of them pass all. */
+
+static size_t
+prom_query_ids(prom_query_t *query, uint32_t *ids, size_t *read,
+    uint32_t *last)
+{
+    size_t           i, k, n;
+    prom_segment_t  *seg;
+
+    seg = query->db.segment;
+
+    *read = prom_postings_read(seg, query->sets[0], query->id, ids,
+                               PROM_QUERY_LOCKED);
+    *last = *read > 0 ? ids[*read - 1] : 0;
+
+    n = *read;
+
+    for (k = 1; k < query->n_sets; k++) {
+        size_t  kept = 0;
+
+        for (i = 0; i < n; i++) {
+            ids[kept] = ids[i];
+            kept += prom_postings_has(seg, query->sets[k], ids[i]);
+        }
+
+        n = kept;
+    }
+
+    return n;
+}
+
+
+/* What the rows will read, on its way before it is needed. */
+
+static void
+prom_query_fetch(const prom_segment_t *seg, const prom_series_t *series)
+{
+    size_t          i;
+    const uint8_t  *key;
+
+    key = prom_at(seg, series->key);
+
+    for (i = 0; i < series->key_len; i += PROM_CACHE_LINE) {
+        __builtin_prefetch(key + i);
+    }
 }
 
 
@@ -464,35 +554,37 @@ prom_query_driver(prom_query_t *query, const prom_shard_t *shard)
 static int
 prom_query_batch(prom_query_t *query, const prom_shard_t *shard)
 {
-    int                     rc;
-    bool                    waiting;
-    size_t                  i, n;
-    uint32_t                ids[PROM_QUERY_LOCKED];
-    prom_str_t              key, name;
-    prom_series_t          *series;
-    prom_segment_t         *seg;
-    const prom_postings_t  *postings;
+    int              rc;
+    bool             waiting;
+    size_t           i, n, read;
+    uint32_t         last, ids[PROM_QUERY_LOCKED];
+    prom_str_t       key;
+    prom_series_t   *series[PROM_QUERY_LOCKED];
+    prom_segment_t  *seg;
 
     seg = query->db.segment;
-    postings = prom_query_driver(query, shard);
     n = 0;
+    read = 0;
+    last = 0;
 
-    if (postings != NULL) {
-        n = prom_postings_read(seg, postings, query->id, ids,
-                               PROM_QUERY_LOCKED);
+    if (prom_query_find_sets(query, shard)) {
+        n = prom_query_ids(query, ids, &read, &last);
     }
 
-    name = prom_query_name(query);
+    for (i = 0; i < n; i++) {
+        series[i] = prom_series_by_id(seg, shard, ids[i]);
+        __builtin_prefetch(series[i]);
+    }
+
     waiting = false;
 
     for (i = 0; i < n; i++) {
-        series = prom_series_by_id(seg, shard, ids[i]);
-        key = prom_series_key(seg, series);
 
-        if (!prom_str_eq(prom_labels_get(key, prom_query_label), name)) {
-            continue;
+        if (i + PROM_QUERY_FETCH < n) {
+            prom_query_fetch(seg, series[i + PROM_QUERY_FETCH]);
         }
 
+        key = prom_series_key(seg, series[i]);
         rc = prom_query_series_test(query, key);
 
         if (rc == PROM_NOMEM) {
@@ -511,20 +603,20 @@ prom_query_batch(prom_query_t *query, const prom_shard_t *shard)
             continue;
         }
 
-        if (prom_query_row(query, series, key) != PROM_OK) {
+        if (prom_query_row(query, series[i], key) != PROM_OK) {
             query->id = ids[i];
             return PROM_AGAIN;
         }
     }
 
-    query->work += (uint32_t) n;
+    query->work += (uint32_t) (n + read / 8);
 
     if (waiting) {
         return PROM_OK;
     }
 
-    if (n == PROM_QUERY_LOCKED) {
-        query->id = ids[n - 1] + 1;
+    if (read == PROM_QUERY_LOCKED) {
+        query->id = last + 1;
         return PROM_OK;
     }
 
