@@ -44,6 +44,7 @@ typedef struct {
 
 static enc_t       enc;
 static counts_t    counts;
+static unsigned    overruns;            /* runs beyond their message */
 
 static char        out[MANY];
 static size_t      out_len;
@@ -156,6 +157,7 @@ decode_v1(prom_str_t body)
     while ((rc = prom_prw1_next(&reader, &series, &samples, &msg)) == 1) {
         count_series(&series);
         counts.runs += series.run.len > 0;
+        overruns += series.run.len > series.message.len;
 
         print("%s", out_len == 0 ? "" : " / ");
 
@@ -1324,6 +1326,8 @@ main(void)
 
     test_snappy();
     test_snappy_ratio();
+
+    tap_is_int(overruns, 0, "no run of labels is longer than its series");
 
     enc_free(&enc);
 
