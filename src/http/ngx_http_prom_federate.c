@@ -652,21 +652,18 @@ ngx_http_prom_federate_wait(ngx_http_request_t *r,
 
     wev = r->connection->write;
 
-    if (ctx->free != NULL || ctx->bufs < NGX_HTTP_PROM_BUFS) {
-
-        if (wev->timer_set && !wev->delayed) {
-            ngx_del_timer(wev);
-        }
-
-        ngx_post_event(wev, &ngx_posted_next_events);
-
-        return NGX_OK;
-    }
-
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    /* also before a posted event: a worker that is to quit sees timers only */
 
     if (!wev->delayed) {
         ngx_add_timer(wev, clcf->send_timeout);
+    }
+
+    if (ctx->free != NULL || ctx->bufs < NGX_HTTP_PROM_BUFS) {
+        ngx_post_event(wev, &ngx_posted_next_events);
+
+        return NGX_OK;
     }
 
     if (ngx_handle_write_event(wev, clcf->send_lowat) != NGX_OK) {

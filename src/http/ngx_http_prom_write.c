@@ -21,6 +21,7 @@
 
 
 #define NGX_HTTP_PROM_LOG_MAX  256      /* bytes of an error in the log */
+#define NGX_HTTP_PROM_KEEP     60000    /* ms, see run */
 
 
 typedef struct {
@@ -266,6 +267,11 @@ ngx_http_prom_write_run(ngx_http_prom_write_ctx_t *ctx)
 
     if (prom_write_run(ctx->write) == PROM_AGAIN) {
         ngx_post_event(&ctx->event, &ngx_posted_next_events);
+
+        /* a worker that is to quit waits for timers, not for posted events */
+
+        ngx_add_timer(&ctx->event, NGX_HTTP_PROM_KEEP);
+
         return;
     }
 
@@ -442,6 +448,10 @@ ngx_http_prom_write_cleanup(void *data)
 
     if (ctx->event.posted) {
         ngx_delete_posted_event(&ctx->event);
+    }
+
+    if (ctx->event.timer_set) {
+        ngx_del_timer(&ctx->event);
     }
 
     if (ctx->write != NULL) {
