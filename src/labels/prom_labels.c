@@ -425,38 +425,3 @@ prom_labels_legacy_name(prom_str_t name)
 
     return valid;
 }
-
-
-bool
-prom_labels_plain(prom_str_t key)
-{
-    size_t          i;
-    uint8_t         c;
-    prom_label_t    label;
-    const uint8_t  *pos;
-
-    pos = key.data;
-
-    while (prom_labels_next(&pos, key.data + key.len, &label)) {
-
-        if (!prom_labels_legacy_name(label.name)) {
-            return false;
-        }
-
-        if (prom_str_eq(label.name, prom_str("__name__"))
-            && !prom_labels_legacy_name(label.value))
-        {
-            return false;
-        }
-
-        for (i = 0; i < label.value.len; i++) {
-            c = label.value.data[i];
-
-            if (c == '"' || c == '\\' || c == '\n') {
-                return false;
-            }
-        }
-    }
-
-    return true;
-}

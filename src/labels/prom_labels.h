@@ -54,6 +54,23 @@ int prom_labels_canonical(prom_label_t *labels, size_t n,
     const prom_label_limits_t *limits, uint8_t *key, size_t *len,
     prom_msg_t *msg);
 
+/*
+ * Whether bytes are a key as they stand, and within the limits.  False says
+ * nothing about why: prom_labels_canonical() tells, or makes one of it.
+ */
+bool prom_labels_is_key(prom_str_t bytes, const prom_label_limits_t *limits);
+
+/*
+ * Whether a run of label fields holds the labels of a key, each once, in any
+ * order.  Neither is trusted.  `order' says where in the key the labels of the
+ * run were found the last time, and is kept up to date: a sender that does not
+ * sort does not sort the same way every time.
+ */
+#define PROM_LABELS_ORDER  64           /* labels, more never match */
+
+bool prom_labels_same_set(prom_str_t run, prom_str_t key,
+    uint8_t order[PROM_LABELS_ORDER]);
+
 /* By name; equal names keep their order. */
 void prom_labels_sort(prom_label_t *labels, size_t n);
 

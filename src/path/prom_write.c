@@ -63,7 +63,8 @@ struct prom_write_s {
     uint32_t               restarts;
     size_t                 block;       /* first entry of this block */
     size_t                 expanded;    /* bytes of keys written out */
-    bool                   unsorted;    /* the last key was not canonical */
+    bool                   unsorted;    /* the last was no key as it stood */
+    uint8_t                order[PROM_LABELS_ORDER];    /* if so */
     bool                   decoded;     /* past snappy */
 
     prom_label_t           labels[PROM_LABELS_MAX];
@@ -316,20 +317,30 @@ prom_write_labels(prom_write_t *write, prom_str_t message, size_t *n)
 }
 
 
-static prom_str_t
-prom_write_keep(prom_write_t *write, prom_str_t key)
+/* Leaves an entry to the resolve: its key must live until the end. */
+
+static int
+prom_write_pending(prom_write_t *write, prom_entry_t *entry, prom_str_t key)
 {
     uint8_t  *p;
 
-    p = prom_arena_alloc(&write->keys, key.len);
+    write->work += PROM_WRITE_NEW;
 
-    if (p == NULL) {
-        return (prom_str_t) { NULL, 0 };
+    if (key.data == write->raw || key.data == write->key) {
+        p = prom_arena_alloc(&write->keys, key.len);
+
+        if (p == NULL) {
+            return PROM_NOMEM;
+        }
+
+        memcpy(p, key.data, key.len);
+        key.data = p;
     }
 
-    memcpy(p, key.data, key.len);
+    entry->key = key;
+    entry->hash = prom_batch_hash(&write->db, key);
 
-    return (prom_str_t) { p, key.len };
+    return PROM_OK;
 }
 
 
@@ -338,14 +349,13 @@ prom_write_keep(prom_write_t *write, prom_str_t key)
 static bool
 prom_write_lookup(prom_write_t *write, prom_entry_t *entry, prom_str_t key)
 {
-    entry->hash = prom_batch_hash(&write->db, key);
-
     if (write->lookups >= PROM_WRITE_LOOKUPS) {
         return false;
     }
 
     write->lookups++;
-    entry->series = prom_batch_find(&write->db, key, entry->hash);
+    entry->series = prom_batch_find(&write->db, key,
+                                    prom_batch_hash(&write->db, key));
 
     return entry->series != 0;
 }
@@ -362,6 +372,10 @@ prom_write_unknown(prom_write_t *write, prom_entry_t *entry,
     int         rc;
     size_t      n, len;
     prom_str_t  key;
+
+    if (prom_labels_is_key(raw, &write->conf.labels)) {
+        return prom_write_pending(write, entry, raw);
+    }
 
     rc = prom_write_labels(write, series->message, &n);
 
@@ -380,24 +394,16 @@ prom_write_unknown(prom_write_t *write, prom_entry_t *entry,
     prom_write_report_drop_line(&write->report);
 
     key = (prom_str_t) { write->key, len };
-    write->unsorted = !prom_str_eq(key, raw);
+    write->unsorted = true;
 
-    if (write->unsorted) {
-        entry->series = prom_batch_guess(&write->db, write->last, key.data,
-                                         key.len);
+    entry->series = prom_batch_guess(&write->db, write->last, key.data,
+                                     key.len);
 
-        if (entry->series != 0 || prom_write_lookup(write, entry, key)) {
-            return PROM_OK;
-        }
-
-    } else {
-        entry->hash = prom_batch_hash(&write->db, key);
+    if (entry->series != 0 || prom_write_lookup(write, entry, key)) {
+        return PROM_OK;
     }
 
-    entry->key = prom_write_keep(write, key);
-    write->work += PROM_WRITE_NEW;
-
-    return entry->key.data != NULL ? PROM_OK : PROM_NOMEM;
+    return prom_write_pending(write, entry, key);
 }
 
 
@@ -418,10 +424,19 @@ prom_write_find(prom_write_t *write, prom_entry_t *entry,
             return PROM_OK;
         }
 
-        if (!write->unsorted && prom_write_lookup(write, entry, raw)) {
+        if (write->unsorted) {
+            entry->series = prom_batch_guess_set(&write->db, write->last, raw,
+                                                 write->order);
+            if (entry->series != 0) {
+                return PROM_OK;
+            }
+
+        } else if (prom_write_lookup(write, entry, raw)) {
             return PROM_OK;
         }
     }
+
+    write->unsorted = false;
 
     return prom_write_unknown(write, entry, series, raw);
 }

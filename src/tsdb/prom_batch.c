@@ -30,6 +30,15 @@ prom_batch_guess(const prom_tsdb_t *db, uint32_t prev, const uint8_t *key,
 }
 
 
+uint32_t
+prom_batch_guess_set(const prom_tsdb_t *db, uint32_t prev, prom_str_t run,
+    uint8_t *order)
+{
+    return prev != 0 ? prom_series_guess_set(db->segment, prev, run, order)
+                     : 0;
+}
+
+
 uint64_t
 prom_batch_hash(const prom_tsdb_t *db, prom_str_t key)
 {

@@ -84,6 +84,10 @@ void prom_batch_begin(prom_tsdb_t *db, prom_batch_t *batch);
 uint32_t prom_batch_guess(const prom_tsdb_t *db, uint32_t prev,
     const uint8_t *key, size_t len);
 
+/* The same for label fields in any order, see prom_labels_same_set(). */
+uint32_t prom_batch_guess_set(const prom_tsdb_t *db, uint32_t prev,
+    prom_str_t run, uint8_t *order);
+
 uint64_t prom_batch_hash(const prom_tsdb_t *db, prom_str_t key);
 
 /* One series by its key, 0 where there is none.  Takes its shard's lock. */

@@ -63,9 +63,13 @@ prom_chunk_drop(prom_segment_t *seg, prom_shard_t *shard,
 }
 
 
-prom_ref_t
-prom_series_guess(const prom_segment_t *seg, prom_ref_t prev,
-    const uint8_t *key, size_t len)
+/*
+ * The live series after `prev', if its key is as long as asked, and where the
+ * key is.  Read without a lock this may be anything, but it is in the segment.
+ */
+static inline prom_ref_t
+prom_series_after(const prom_segment_t *seg, prom_ref_t prev, size_t len,
+    const uint8_t **key)
 {
     uint64_t              start;
     prom_ref_t            ref;
@@ -90,18 +94,56 @@ prom_series_guess(const prom_segment_t *seg, prom_ref_t prev,
         return 0;
     }
 
-    /* what is read here may be anything, but it must be in the segment */
-
     start = (uint64_t) __atomic_load_n(&series->key, __ATOMIC_RELAXED)
             * PROM_UNIT;
 
-    if (start + len > seg->size
-        || memcmp(prom_offset(seg, start), key, len) != 0)
-    {
+    if (start + len > seg->size) {
         return 0;
     }
 
+    *key = prom_offset(seg, start);
+
     return ref;
+}
+
+
+prom_ref_t
+prom_series_guess(const prom_segment_t *seg, prom_ref_t prev,
+    const uint8_t *key, size_t len)
+{
+    prom_ref_t      ref;
+    const uint8_t  *bytes;
+
+    ref = prom_series_after(seg, prev, len, &bytes);
+
+    return ref != 0 && memcmp(bytes, key, len) == 0 ? ref : 0;
+}
+
+
+prom_ref_t
+prom_series_guess_set(const prom_segment_t *seg, prom_ref_t prev,
+    prom_str_t run, uint8_t *order)
+{
+    uint8_t         copy[PROM_KEY_MAX];
+    prom_ref_t      ref;
+    const uint8_t  *bytes;
+
+    if (run.len > PROM_KEY_MAX) {
+        return 0;
+    }
+
+    ref = prom_series_after(seg, prev, run.len, &bytes);
+
+    if (ref == 0) {
+        return 0;
+    }
+
+    /* lengths in it must not change between their check and their use */
+
+    memcpy(copy, bytes, run.len);
+
+    return prom_labels_same_set(run, (prom_str_t) { copy, run.len }, order)
+           ? ref : 0;
 }
 
 

@@ -29,6 +29,10 @@
 prom_ref_t prom_series_guess(const prom_segment_t *seg, prom_ref_t prev,
     const uint8_t *key, size_t len);
 
+/* The same for labels in any order, see prom_labels_same_set(). */
+prom_ref_t prom_series_guess_set(const prom_segment_t *seg, prom_ref_t prev,
+    prom_str_t run, uint8_t *order);
+
 uint64_t prom_series_hash(const prom_segment_t *seg, prom_str_t key);
 
 prom_series_t *prom_series_find(const prom_segment_t *seg,
