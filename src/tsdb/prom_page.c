@@ -244,6 +244,10 @@ prom_page_block(prom_segment_t *seg, prom_shard_t *shard, uint32_t n)
     if (page->free != 0) {
         slot = page->free - 1;
         freed = prom_offset(seg, (uint64_t) n * PROM_PAGE_SIZE + slot * size);
+
+        /* the caller writes over the link, a rollback wants it back */
+
+        prom_txn_save(seg, shard, freed, sizeof(uint16_t));
         page->free = *freed;
 
     } else {

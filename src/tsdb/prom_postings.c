@@ -354,7 +354,10 @@ prom_postings_add(prom_segment_t *seg, prom_shard_t *shard,
 }
 
 
-/* Back to two ids in place: what is left are two ids in one or two ranges. */
+/*
+ * Back to two ids in place: what is left are two ids in one or two ranges.
+ * set->n still says that there is a directory.
+ */
 
 static void
 prom_postings_gather(prom_segment_t *seg, prom_shard_t *shard,
@@ -443,23 +446,26 @@ prom_postings_remove(prom_segment_t *seg, prom_shard_t *shard,
 
     prom_txn_save(seg, shard, set, sizeof(prom_postings_t));
 
-    set->n--;
+    switch (set->n) {
 
-    if (set->n == 0) {
-        return;
-    }
+    case 1:
+        break;
 
-    if (set->n == 1) {
+    case 2:
         set->a = set->a == id ? set->b : set->a;
-        return;
+        break;
+
+    default:
+        at = prom_range_find(prom_at(seg, set->a), set->b,
+                             id >> PROM_RANGE_BITS);
+        prom_range_remove(seg, shard, set, at, id & PROM_RANGE_MASK);
+
+        if (set->n == 3) {
+            prom_postings_gather(seg, shard, set);
+        }
     }
 
-    at = prom_range_find(prom_at(seg, set->a), set->b, id >> PROM_RANGE_BITS);
-    prom_range_remove(seg, shard, set, at, id & PROM_RANGE_MASK);
-
-    if (set->n == 2) {
-        prom_postings_gather(seg, shard, set);
-    }
+    set->n--;
 }
 
 
