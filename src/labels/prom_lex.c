@@ -16,8 +16,7 @@
 static void prom_lex_outside(prom_lex_t *lex, prom_token_t *token);
 static void prom_lex_inside(prom_lex_t *lex, prom_token_t *token);
 static void prom_lex_bang(prom_lex_t *lex, prom_token_t *token);
-static void prom_lex_number(prom_lex_t *lex, prom_token_t *token);
-static size_t prom_lex_duration(prom_str_t text, size_t pos);
+static void prom_lex_figure(prom_lex_t *lex, prom_token_t *token);
 static void prom_lex_string(prom_lex_t *lex, prom_token_t *token);
 static bool prom_lex_escape(prom_lex_t *lex, size_t pos, uint8_t quote);
 static bool prom_lex_digits(prom_lex_t *lex, size_t pos, unsigned n,
@@ -159,7 +158,7 @@ prom_lex_outside(prom_lex_t *lex, prom_token_t *token)
     }
 
     if (prom_lex_is_digit(c) || (c == '.' && prom_lex_is_digit(next))) {
-        prom_lex_number(lex, token);
+        prom_lex_figure(lex, token);
         return;
     }
 
@@ -327,105 +326,21 @@ prom_lex_bang(prom_lex_t *lex, prom_token_t *token)
 }
 
 
-/*
- * Numbers are not for selectors, so only their extent matters: digits, which
- * may be hexadecimal, with dots, underscores and exponents between, or else a
- * duration such as 1h30m.
- */
-
 static void
-prom_lex_number(prom_lex_t *lex, prom_token_t *token)
+prom_lex_figure(prom_lex_t *lex, prom_token_t *token)
 {
-    int         c, last;
-    bool        hex, dot, exponent;
-    size_t      pos, end;
     prom_str_t  str;
 
-    pos = lex->pos;
-    hex = prom_lex_byte(lex, pos) == '0'
-          && (prom_lex_byte(lex, pos + 1) | 0x20) == 'x';
-    pos += hex ? 2 : 0;
-
-    dot = false;
-    exponent = false;
-    last = -1;
-
-    for ( ;; ) {
-        c = prom_lex_byte(lex, pos);
-
-        if (prom_lex_is_digit(c)
-            || (hex && (c | 0x20) >= 'a' && (c | 0x20) <= 'f'))
-        {
-            last = c;
-
-        } else if (c == '.' && !dot && !hex) {
-            dot = true;
-
-        } else if ((c | 0x20) == 'e' && !exponent && prom_lex_is_digit(last)) {
-            exponent = true;
-            last = prom_lex_byte(lex, pos + 1);
-            pos += (last == '+' || last == '-');
-            last = -1;
-
-        } else if (c != '_' || !prom_lex_is_digit(last)) {
-            break;
-        }
-
-        pos++;
-    }
-
-    token->type = PROM_LEX_NUMBER;
-
-    if (prom_lex_is_alpha(c)) {
-        end = prom_lex_duration(lex->text, pos);
-        token->type = (end > 0) ? PROM_LEX_DURATION : PROM_LEX_ERROR;
-        pos = prom_max(pos, end);
-    }
-
-    lex->pos = pos;
+    token->type = prom_lex_number(lex->text, &lex->pos);
 
     if (token->type == PROM_LEX_ERROR) {
         str.data = lex->text.data + token->pos;
-        str.len = pos - token->pos;
+        str.len = lex->pos - token->pos;
 
         prom_lex_position(lex, token->pos);
         prom_msg_add(lex->msg, "bad number or duration syntax: ");
         prom_msg_add_quoted(lex->msg, str, PROM_LEX_QUOTE);
     }
-}
-
-
-/* From the first unit of a duration to its end, 0 where it is not one. */
-
-static size_t
-prom_lex_duration(prom_str_t text, size_t pos)
-{
-    uint8_t      c;
-    const char  *units;
-
-    units = "smhdwy";
-
-    for ( ;; ) {
-        c = pos < text.len ? text.data[pos] : '\0';
-
-        if (c == '\0' || strchr(units, c) == NULL) {
-            return 0;
-        }
-
-        pos++;
-        pos += (pos < text.len && text.data[pos] == 's');
-        units = "smhdw";
-
-        if (pos == text.len || !prom_lex_is_digit(text.data[pos])) {
-            break;
-        }
-
-        while (pos < text.len && prom_lex_is_digit(text.data[pos])) {
-            pos++;
-        }
-    }
-
-    return (pos < text.len && prom_lex_is_alpha(text.data[pos])) ? 0 : pos;
 }
 
 
