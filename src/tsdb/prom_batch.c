@@ -78,8 +78,7 @@ prom_batch_resolve_one(prom_tsdb_t *db, prom_shard_t *shard,
     if (series == NULL) {
 
         if (db->max_series != 0
-            && atomic_load_explicit(&seg->live_series, memory_order_relaxed)
-               >= (int64_t) db->max_series)
+            && prom_segment_live(seg) >= db->max_series)
         {
             return PROM_LIMIT;
         }
@@ -211,7 +210,7 @@ prom_batch_bounds(const prom_tsdb_t *db, int64_t now)
     newest = atomic_load(&db->segment->newest_time);
 
     bounds.highest = now + PROM_BATCH_AHEAD;
-    bounds.lowest = INT64_MIN;
+    bounds.lowest = PROM_TIME_NONE + 1;
 
     if (newest > INT64_MIN + PROM_BATCH_BACK) {
         bounds.lowest = newest - prom_min((int64_t) PROM_BATCH_BACK,

@@ -82,16 +82,49 @@ prom_block_size(const prom_segment_t *seg, prom_ref_t ref)
 
 
 uint32_t
+prom_page_free_count(const prom_segment_t *seg)
+{
+    uint32_t  n, pages, owned;
+
+    pages = seg->pages - seg->first_page;
+    owned = 0;
+
+    for (n = 0; n < seg->shards; n++) {
+        owned += atomic_load_explicit(&seg->owned[n], memory_order_relaxed);
+    }
+
+    return owned < pages ? pages - owned : 0;
+}
+
+
+static inline void
+prom_page_count(prom_segment_t *seg, prom_shard_t *shard, uint32_t change)
+{
+    _Atomic uint32_t  *owned;
+
+    owned = &seg->owned[shard->number];
+
+    atomic_store_explicit(owned,
+                          atomic_load_explicit(owned, memory_order_relaxed)
+                          + change,
+                          memory_order_relaxed);
+}
+
+
+uint32_t
 prom_page_take(prom_segment_t *seg, prom_shard_t *shard)
 {
     uint8_t           none;
     uint32_t          i, n, start;
     _Atomic uint8_t  *owner;
 
-    if (atomic_fetch_sub(&seg->pages_free, 1) <= 0) {
-        atomic_fetch_add(&seg->pages_free, 1);
+    /* in a full store this is asked often, so do not look at every page */
+
+    if (prom_page_free_count(seg) == 0) {
         return 0;
     }
+
+    shard->taken++;
 
     start = atomic_load_explicit(&seg->page_cursor, memory_order_relaxed);
 
@@ -104,22 +137,23 @@ prom_page_take(prom_segment_t *seg, prom_shard_t *shard)
             && atomic_compare_exchange_strong(owner, &none,
                                               (uint8_t) (shard->number + 1)))
         {
+            prom_page_count(seg, shard, 1);
             atomic_store_explicit(&seg->page_cursor, n, memory_order_relaxed);
             return n;
         }
     }
 
-    /* a death between the two steps above had left the counter too high */
+    /* others were faster */
 
     return 0;
 }
 
 
 static void
-prom_page_give(prom_segment_t *seg, uint32_t n)
+prom_page_give(prom_segment_t *seg, prom_shard_t *shard, uint32_t n)
 {
     atomic_store(prom_owner(seg, n), 0);
-    atomic_fetch_add(&seg->pages_free, 1);
+    prom_page_count(seg, shard, UINT32_MAX);
 }
 
 
@@ -133,27 +167,27 @@ prom_page_reclaim(prom_segment_t *seg, prom_shard_t *shard)
         if (atomic_load(prom_owner(seg, n)) == shard->number + 1
             && prom_page(seg, n)->kind == 0)
         {
-            prom_page_give(seg, n);
+            prom_page_give(seg, shard, n);
         }
     }
 
     shard->transit = 0;
+    shard->taken = 0;
 }
 
 
 void
-prom_page_recount(prom_segment_t *seg)
+prom_page_recount(prom_segment_t *seg, prom_shard_t *shard)
 {
-    int32_t   free;
-    uint32_t  n;
+    uint32_t  n, owned;
 
-    free = 0;
+    owned = 0;
 
     for (n = seg->first_page; n < seg->pages; n++) {
-        free += atomic_load(prom_owner(seg, n)) == 0;
+        owned += atomic_load(prom_owner(seg, n)) == shard->number + 1;
     }
 
-    atomic_store(&seg->pages_free, free);
+    atomic_store(&seg->owned[shard->number], owned);
 }
 
 
@@ -487,7 +521,7 @@ prom_page_release(prom_segment_t *seg, prom_shard_t *shard, uint32_t n)
         atomic_fetch_add(&seg->generation, 1);
     }
 
-    prom_page_give(seg, n);
+    prom_page_give(seg, shard, n);
 }
 
 

@@ -55,20 +55,12 @@ uint32_t prom_page_trim_all(prom_segment_t *seg, prom_shard_t *shard);
 /* Gives pages in transit (I5) back to the pool. */
 void prom_page_reclaim(prom_segment_t *seg, prom_shard_t *shard);
 
-/* Repair: the dead may have counted a page without taking it, or the other
+/* Repair: the dead may have taken a page without counting it, or the other
    way round. */
-void prom_page_recount(prom_segment_t *seg);
+void prom_page_recount(prom_segment_t *seg, prom_shard_t *shard);
 
-
-static inline uint32_t
-prom_page_free_count(const prom_segment_t *seg)
-{
-    int32_t  n;
-
-    n = atomic_load_explicit(&seg->pages_free, memory_order_relaxed);
-
-    return n > 0 ? (uint32_t) n : 0;
-}
+/* Of the pool; the moment it is known it may be wrong. */
+uint32_t prom_page_free_count(const prom_segment_t *seg);
 
 
 #endif /* _PROM_PAGE_H_INCLUDED_ */

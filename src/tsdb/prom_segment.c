@@ -110,7 +110,6 @@ prom_tsdb_format(void *mem, size_t size, const uint8_t secret[32])
         }
     }
 
-    atomic_store(&seg->pages_free, (int32_t) (seg->pages - seg->first_page));
     atomic_store(&seg->page_cursor, seg->first_page);
     atomic_store(&seg->newest_time, PROM_TIME_NONE);
 
@@ -157,23 +156,27 @@ prom_tsdb_attach(prom_tsdb_t *db, void *mem)
 }
 
 
-/* I3, I5, I6: in this order, for each step relies on the one before. */
+/* I3, I4, I5, I6: in this order, for each step relies on the one before. */
 
 static void
 prom_shard_repair(prom_segment_t *seg, prom_shard_t *shard)
 {
     prom_txn_rollback(seg, shard);
+
+    /*
+     * A series that was live for a moment may have been seen, one that was
+     * removed may not be told yet; nothing of them was given away so far.
+     */
+
+    atomic_fetch_add(&seg->generation, 1);
+
     prom_page_reclaim(seg, shard);
+    prom_page_recount(seg, shard);
+    prom_segment_count_live(seg, shard);
 
     if (shard->building != 0) {
         prom_series_unbuild(seg, shard);
     }
-
-    prom_page_recount(seg);
-
-    /* a series that was live for a moment may have been seen */
-
-    atomic_fetch_add(&seg->generation, 1);
 
     shard->repairs++;
 }

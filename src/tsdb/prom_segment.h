@@ -173,7 +173,10 @@ typedef struct {
 
     uint32_t           transit;         /* this lock's holder left pages in
                                            transit behind (I5) */
-    uint32_t           empties;         /* pages that became empty, hints; */
+
+    /* hints, not saved in the log: share no word with what is */
+    uint32_t           empties;         /* pages that became empty, */
+    uint32_t           taken;           /* pages taken since a look at all */
     uint32_t           empty[PROM_EMPTIES];     /* more than fit: look at all */
 
     prom_table_t       series;
@@ -196,6 +199,10 @@ typedef struct {
     uint64_t           log[PROM_LOG_WORDS];
 } prom_shard_t;
 
+_Static_assert(offsetof(prom_shard_t, empties) % 8 == 0
+               && offsetof(prom_shard_t, series) % 8 == 0,
+               "a rollback leaves hints alone");
+
 
 struct prom_segment_s {
     uint64_t           magic;
@@ -217,14 +224,18 @@ struct prom_segment_s {
     _Atomic uint64_t   generation;      /* I4 */
 
     _Alignas(PROM_CACHE_LINE)
-    _Atomic int32_t    pages_free;
     _Atomic uint32_t   page_cursor;     /* where to look for a free page */
 
     _Alignas(PROM_CACHE_LINE)
     _Atomic int64_t    newest_time;     /* of all samples */
 
+    /*
+     * Totals are sums of what each shard counts of its own: written under the
+     * shard's lock only, so a repair can count anew without a race.
+     */
     _Alignas(PROM_CACHE_LINE)
-    _Atomic int64_t    live_series;
+    _Atomic uint32_t   owned[PROM_SHARDS_MAX];  /* pages */
+    _Atomic uint32_t   live[PROM_SHARDS_MAX];   /* series */
 };
 
 
@@ -275,6 +286,30 @@ static inline uint32_t
 prom_page_of(prom_ref_t ref)
 {
     return ref / (PROM_PAGE_SIZE / PROM_UNIT);
+}
+
+
+static inline uint64_t
+prom_segment_live(const prom_segment_t *seg)
+{
+    uint32_t  n;
+    uint64_t  live;
+
+    live = 0;
+
+    for (n = 0; n < seg->shards; n++) {
+        live += atomic_load_explicit(&seg->live[n], memory_order_relaxed);
+    }
+
+    return live;
+}
+
+
+static inline void
+prom_segment_count_live(prom_segment_t *seg, const prom_shard_t *shard)
+{
+    atomic_store_explicit(&seg->live[shard->number], shard->series.count,
+                          memory_order_relaxed);
 }
 
 

@@ -13,13 +13,19 @@
 #include "prom_txn.h"
 
 
+#define PROM_SERIES_FETCH  512          /* bytes of a key, the most of them */
+
+
 /* Takes back what was begun and returns pages that were taken for it. */
 
 static void
 prom_series_abort(prom_segment_t *seg, prom_shard_t *shard)
 {
     prom_txn_rollback(seg, shard);
-    prom_page_reclaim(seg, shard);
+
+    if (shard->taken != 0) {
+        prom_page_reclaim(seg, shard);
+    }
 }
 
 
@@ -107,6 +113,37 @@ prom_series_after(const prom_segment_t *seg, prom_ref_t prev, size_t len,
 }
 
 
+/*
+ * What the guesses after this one will read: the key of the next series, the
+ * head of the one after it.
+ */
+static inline void
+prom_series_fetch(const prom_segment_t *seg, prom_ref_t ref)
+{
+    size_t                i;
+    const uint8_t        *key;
+    const prom_series_t  *series;
+
+    series = prom_at(seg, ref);
+    ref = atomic_load_explicit(&series->next, memory_order_relaxed);
+
+    if (prom_page_of(ref) >= seg->pages) {
+        return;
+    }
+
+    series = prom_at(seg, ref);
+    key = prom_at(seg, series->key);
+
+    for (i = 0; i < prom_min(series->key_len, PROM_SERIES_FETCH);
+         i += PROM_CACHE_LINE)
+    {
+        __builtin_prefetch(key + i);
+    }
+
+    __builtin_prefetch(prom_at(seg, series->next), 1);
+}
+
+
 prom_ref_t
 prom_series_guess(const prom_segment_t *seg, prom_ref_t prev,
     const uint8_t *key, size_t len)
@@ -116,7 +153,13 @@ prom_series_guess(const prom_segment_t *seg, prom_ref_t prev,
 
     ref = prom_series_after(seg, prev, len, &bytes);
 
-    return ref != 0 && memcmp(bytes, key, len) == 0 ? ref : 0;
+    if (ref == 0) {
+        return 0;
+    }
+
+    prom_series_fetch(seg, ref);
+
+    return memcmp(bytes, key, len) == 0 ? ref : 0;
 }
 
 
@@ -286,7 +329,7 @@ prom_series_create(prom_segment_t *seg, prom_shard_t *shard, uint64_t hash,
     __atomic_store_n(&series->live, 1, __ATOMIC_RELEASE);
     prom_txn_commit(shard);
 
-    atomic_fetch_add_explicit(&seg->live_series, 1, memory_order_relaxed);
+    prom_segment_count_live(seg, shard);
 
     return series;
 }
@@ -394,7 +437,7 @@ prom_series_remove(prom_segment_t *seg, prom_shard_t *shard,
     prom_txn_commit(shard);
 
     atomic_fetch_add(&seg->generation, 1);
-    atomic_fetch_sub_explicit(&seg->live_series, 1, memory_order_relaxed);
+    prom_segment_count_live(seg, shard);
 
     prom_series_unbuild(seg, shard);
 }

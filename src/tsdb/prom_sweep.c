@@ -41,7 +41,7 @@ void
 prom_tsdb_sweep(prom_tsdb_t *db, int64_t now, uint32_t *cursor,
     uint32_t max_series)
 {
-    uint32_t         n, id, ids;
+    uint32_t         n, id, ids, end;
     prom_shard_t    *shard;
     prom_segment_t  *seg;
 
@@ -52,8 +52,9 @@ prom_tsdb_sweep(prom_tsdb_t *db, int64_t now, uint32_t *cursor,
     shard = prom_shard_lock(seg, n);
     ids = shard->positions * PROM_HEADS_PER_PAGE;
 
-    id = prom_sweep_shard(seg, shard, id, prom_min(ids, id + max_series),
-                          now - db->retention);
+    end = ids > id && ids - id > max_series ? id + max_series : ids;
+
+    id = prom_sweep_shard(seg, shard, id, end, now - db->retention);
 
     if (id >= ids) {
         (void) prom_page_trim_all(seg, shard);
