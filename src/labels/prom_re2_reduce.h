@@ -22,7 +22,7 @@
 
 /*
  * Anchors that say nothing since the whole value is matched go away.  The tree
- * is changed, and may lose invariants 4 and 5 where only anchors were.
+ * is changed; an alternation may then stand in another one.
  */
 void prom_re2_strip(prom_re2_node_t *root);
 
