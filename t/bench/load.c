@@ -61,6 +61,11 @@ process_ns(int pid)
     sum = 0;
 
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
+
+        if (entry->d_name[0] == '.') {
+            continue;
+        }
+
         snprintf(name, sizeof(name), "/proc/%d/task/%.20s/schedstat", pid,
                  entry->d_name);
         file = fopen(name, "r");
