@@ -12,9 +12,11 @@
                                            under any scheme */
 
 
+static uint8_t *prom_escape_odd(uint8_t *p, uint8_t *end, prom_str_t name,
+    prom_escape_e escape, bool colon);
 static uint8_t *prom_escape_quoted(uint8_t *p, uint8_t *end, prom_str_t name);
 static size_t prom_escape_rune(uint8_t *buf, uint32_t c, bool first,
-    prom_escape_e escape);
+    bool colon, prom_escape_e escape);
 static size_t prom_escape_hex(uint8_t *buf, uint32_t c);
 static bool prom_escape_clean(prom_str_t value);
 static inline uint64_t prom_escape_find(uint64_t v);
@@ -24,13 +26,35 @@ uint8_t *
 prom_escape_name(uint8_t *p, uint8_t *end, prom_str_t name,
     prom_escape_e escape)
 {
-    size_t    i, size;
-    uint8_t   buf[PROM_ESCAPE_RUNE];
-    uint32_t  c;
-
     if (prom_labels_legacy_name(name)) {
         return prom_escape_raw(p, end, name);
     }
+
+    return prom_escape_odd(p, end, name, escape, true);
+}
+
+
+uint8_t *
+prom_escape_label(uint8_t *p, uint8_t *end, prom_str_t name,
+    prom_escape_e escape)
+{
+    if (prom_labels_legacy_label(name)) {
+        return prom_escape_raw(p, end, name);
+    }
+
+    return prom_escape_odd(p, end, name, escape, false);
+}
+
+
+/* `colon' tells whether it may stay. */
+
+static uint8_t *
+prom_escape_odd(uint8_t *p, uint8_t *end, prom_str_t name,
+    prom_escape_e escape, bool colon)
+{
+    size_t    i, size;
+    uint8_t   buf[PROM_ESCAPE_RUNE];
+    uint32_t  c;
 
     if (escape == PROM_ESCAPE_ALLOW_UTF8) {
         return prom_escape_quoted(p, end, name);
@@ -43,7 +67,8 @@ prom_escape_name(uint8_t *p, uint8_t *end, prom_str_t name,
     for (i = 0; i < name.len && p != NULL; i += size) {
         c = prom_utf8_decode(name.data + i, name.len - i, &size);
         p = prom_escape_raw(p, end, (prom_str_t) {
-                            buf, prom_escape_rune(buf, c, i == 0, escape) });
+                            buf, prom_escape_rune(buf, c, i == 0, colon,
+                                                  escape) });
     }
 
     return p;
@@ -61,11 +86,12 @@ prom_escape_quoted(uint8_t *p, uint8_t *end, prom_str_t name)
 
 
 static size_t
-prom_escape_rune(uint8_t *buf, uint32_t c, bool first, prom_escape_e escape)
+prom_escape_rune(uint8_t *buf, uint32_t c, bool first, bool colon,
+    prom_escape_e escape)
 {
     bool  valid;
 
-    valid = (c | 0x20) - 'a' < 26 || c == '_' || c == ':'
+    valid = (c | 0x20) - 'a' < 26 || c == '_' || (c == ':' && colon)
             || (!first && c - '0' < 10);
 
     if (valid && (c != '_' || escape == PROM_ESCAPE_UNDERSCORES)) {

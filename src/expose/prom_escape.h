@@ -29,8 +29,14 @@
 static inline uint8_t *prom_escape_raw(uint8_t *p, uint8_t *end,
     prom_str_t str);
 
-/* A legacy name as it is, another one escaped, or quoted by allow-utf-8. */
+/*
+ * A legacy name as it is, another one escaped, or quoted by allow-utf-8.  In
+ * the name of a label a colon is escaped too.  Prometheus leaves it, and its
+ * own parser then refuses the text as a whole.
+ */
 uint8_t *prom_escape_name(uint8_t *p, uint8_t *end, prom_str_t name,
+    prom_escape_e escape);
+uint8_t *prom_escape_label(uint8_t *p, uint8_t *end, prom_str_t name,
     prom_escape_e escape);
 
 /* What stands between the quotes. */

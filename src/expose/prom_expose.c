@@ -361,7 +361,7 @@ prom_expose_label(uint8_t *p, uint8_t *end, char before,
     const prom_label_t *label, prom_escape_e escape)
 {
     p = prom_escape_raw(p, end, (prom_str_t) { (uint8_t *) &before, 1 });
-    p = prom_escape_name(p, end, label->name, escape);
+    p = prom_escape_label(p, end, label->name, escape);
     p = prom_escape_raw(p, end, prom_str("=\""));
     p = prom_escape_value(p, end, label->value);
 

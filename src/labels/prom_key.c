@@ -276,7 +276,7 @@ prom_labels_plain(prom_str_t key)
 
     while (prom_labels_next(&pos, key.data + key.len, &label)) {
 
-        if (!prom_labels_legacy_name(label.name)
+        if (!prom_labels_legacy_label(label.name)
             || prom_key_has_special(label.value.data, label.value.len))
         {
             return false;

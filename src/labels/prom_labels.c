@@ -26,7 +26,6 @@ static uint8_t *prom_labels_put(uint8_t *p, uint8_t tag, prom_str_t str);
 static uint8_t *prom_labels_put_len(uint8_t *p, size_t len);
 static void prom_labels_print_one(prom_msg_t *msg, const prom_label_t *label,
     bool first);
-static bool prom_labels_unquoted(prom_str_t name);
 
 
 int
@@ -377,7 +376,7 @@ prom_labels_print_one(prom_msg_t *msg, const prom_label_t *label, bool first)
         prom_msg_add(msg, ", ");
     }
 
-    if (prom_labels_unquoted(label->name)) {
+    if (prom_labels_legacy_label(label->name)) {
         prom_msg_add_str(msg, label->name, PROM_LABELS_SHOWN);
 
     } else {
@@ -389,10 +388,8 @@ prom_labels_print_one(prom_msg_t *msg, const prom_label_t *label, bool first)
 }
 
 
-/* In messages, unlike in the exposition, a colon makes a name be quoted. */
-
-static bool
-prom_labels_unquoted(prom_str_t name)
+bool
+prom_labels_legacy_label(prom_str_t name)
 {
     return prom_labels_legacy_name(name)
            && memchr(name.data, ':', name.len) == NULL;

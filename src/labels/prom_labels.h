@@ -92,6 +92,9 @@ void prom_labels_print_set(prom_msg_t *msg, const prom_label_t *labels,
 /* [a-zA-Z_:][a-zA-Z0-9_:]*, the test that decides on quoting a name. */
 bool prom_labels_legacy_name(prom_str_t name);
 
+/* The same without a colon, which no parser of the text takes in a label. */
+bool prom_labels_legacy_label(prom_str_t name);
+
 /*
  * Whether a key can be printed as it is: all names legacy, the metric name
  * too, and no value with a quote, a backslash or a newline.

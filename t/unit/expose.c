@@ -304,7 +304,7 @@ test_label_values(void)
 
 
 static void
-is_name(const char *name, const char *underscores, const char *dots,
+is_metric(const char *name, const char *underscores, const char *dots,
     const char *values)
 {
     size_t         i;
@@ -329,10 +329,6 @@ is_name(const char *name, const char *underscores, const char *dots,
 
         snprintf(want, sizeof(want), "# TYPE %s untyped\n", table[i].text);
         is_family(expose.escape, name, want);
-
-        snprintf(want, sizeof(want), "%s{%s=\"v\"} 1 1000\n", table[i].text,
-                 table[i].text);
-        is_sample(&expose, want, "__name__", name, name, "v");
     }
 
     expose.escape = PROM_ESCAPE_ALLOW_UTF8;
@@ -352,6 +348,42 @@ is_name(const char *name, const char *underscores, const char *dots,
 
 
 static void
+is_label(const char *name, const char *underscores, const char *dots,
+    const char *values)
+{
+    size_t         i;
+    char           want[256];
+    prom_expose_t  expose;
+
+    const struct {
+        prom_escape_e  escape;
+        const char    *text;
+    } table[] = {
+        { PROM_ESCAPE_UNDERSCORES, underscores },
+        { PROM_ESCAPE_DOTS, dots },
+        { PROM_ESCAPE_VALUES, values }
+    };
+
+    for (i = 0; i < 3; i++) {
+        expose = bare;
+        expose.escape = table[i].escape;
+
+        snprintf(want, sizeof(want), "x{%s=\"v\"} 1 1000\n", table[i].text);
+        is_sample(&expose, want, "__name__", "x", name, "v");
+    }
+}
+
+
+static void
+is_name(const char *name, const char *underscores, const char *dots,
+    const char *values)
+{
+    is_metric(name, underscores, dots, values);
+    is_label(name, underscores, dots, values);
+}
+
+
+static void
 test_names(void)
 {
     prom_expose_t  expose;
@@ -364,8 +396,10 @@ test_names(void)
     is_name("\xe8\x8a\xb1\xe7\x81\xab", "__", "____", "U___82b1__706b_");
     is_name("sp ace", "sp_ace", "sp__ace", "U__sp_20_ace");
     is_name("under_score", "under_score", "under_score", "under_score");
-    is_name("a:b", "a:b", "a:b", "a:b");
-    is_name("a1:\xc3\xa9", "a1:_", "a1:__", "U__a1:_e9_");
+    is_metric("a:b", "a:b", "a:b", "a:b");
+    is_metric("a1:\xc3\xa9", "a1:_", "a1:__", "U__a1:_e9_");
+    is_label("a:b", "a_b", "a__b", "U__a_3a_b");
+    is_label("a1:\xc3\xa9", "a1__", "a1____", "U__a1_3a__e9_");
     is_name("\xf0\x9f\x98\x80z", "_z", "__z", "U___1f600_z");
     is_name("\xf4\x8f\xbf\xbf", "_", "__", "U___10ffff_");
     is_name("\x01", "_", "__", "U___1_");
@@ -377,7 +411,7 @@ test_names(void)
               "__name__", "my.name", "a.b", "x", "c", "y");
     is_sample(&expose, "plain{\"dot.ted\"=\"q\"} 1 1000\n",
               "__name__", "plain", "dot.ted", "q");
-    is_sample(&expose, "plain{a:b=\"c\"} 1 1000\n",
+    is_sample(&expose, "plain{\"a:b\"=\"c\"} 1 1000\n",
               "__name__", "plain", "a:b", "c");
     is_sample(&expose, "{\"q\\\"b\\\\n\\nz\",\"\\\"\"=\"\\\\\"} 1 1000\n",
               "__name__", "q\"b\\n\nz", "\"", "\\");
@@ -519,7 +553,8 @@ random_set(set_t *set, char (*names)[24], char (*values)[256], bool plain)
 
         /* the first letter and the index make a name unlike the others */
 
-        len = random_text(names[i], "abyzABYZ_:", 1 + rnd(14));
+        len = random_text(names[i], i == 0 ? "abyzABYZ_:" : "abyzABYZ_",
+                          1 + rnd(14));
         snprintf(names[i] + len, 5, "%d", (int) (i % 100));
 
         len = 1 + rnd(rnd(8) == 0 ? (rnd(4) == 0 ? 200 : 60) : 20);

@@ -512,7 +512,7 @@ static void
 test_plain(void)
 {
     PLAIN(true, "usual", "__name__", "a:b", "l", "v");
-    PLAIN(true, "colon in a label name", "__name__", "x", "l:m", "v");
+    PLAIN(false, "colon in a label name", "__name__", "x", "l:m", "v");
     PLAIN(true, "odd bytes in a value", "__name__", "x", "l",
           "\t\r{},=#\xc3\xa9");
     PLAIN(false, "metric name", "__name__", "a.b");
