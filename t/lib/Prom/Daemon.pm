@@ -283,7 +283,7 @@ sub same_value {
     my ($a, $b) = @_;
 
     return $a eq $b if "$a$b" =~ /N/i;
-    return $a == $b;
+    return pack('d', $a) eq pack('d', $b);
 }
 
 
