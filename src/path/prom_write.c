@@ -51,7 +51,8 @@ struct prom_write_s {
     prom_vec_t             verdicts;    /* uint8_t */
     prom_vec_t             entries;     /* prom_entry_t */
     prom_vec_t             messages;    /* prom_str_t: where entries are from */
-    prom_arena_t           keys;        /* of series that were not known */
+    prom_arena_t           keys;        /* of series that were not known: no
+                                           more than the body expands to */
 
     prom_prw1_t            prw1;
     prom_prw2_t            prw2;
@@ -107,7 +108,7 @@ prom_write_open(prom_tsdb_t *db, const prom_write_conf_t *conf,
 
     memset(&write->result, 0, sizeof(prom_write_result_t));
     memset(&write->batch, 0, sizeof(prom_batch_t));
-    prom_arena_init(&write->keys, conf->max_expanded);
+    prom_arena_init(&write->keys, SIZE_MAX);
     prom_write_report_init(&write->report);
 
     return write;
@@ -510,6 +511,27 @@ prom_write_expand(prom_write_t *write)
 }
 
 
+/* The bytes of labels where they are too many to be a key. */
+
+static size_t
+prom_write_expanded(const prom_write_t *write)
+{
+    size_t             i, len;
+    const uint32_t    *refs;
+    const prom_str_t  *symbols;
+
+    len = 0;
+    refs = write->prw2.refs.data;
+    symbols = write->prw2.symbols.data;
+
+    for (i = 0; i < write->prw2.refs.n; i++) {
+        len += symbols[refs[i]].len;
+    }
+
+    return len;
+}
+
+
 /* What of a series is not stored by this version, said honestly. */
 
 static void
@@ -577,7 +599,7 @@ prom_write_series(prom_write_t *write, const prom_prw_series_t *series)
         prom_write_report_drop_line(&write->report);
 
         raw = prom_write_expand(write);
-        write->expanded += raw.len;
+        write->expanded += raw.len > 0 ? raw.len : prom_write_expanded(write);
 
         if (write->expanded > write->conf.max_expanded) {
             prom_msg_add(&write->report.whole, "the labels of the request, "
