@@ -21,6 +21,7 @@
 #include "../tsdb/prom_batch.h"
 #include "../wire/prom_prw.h"
 #include "../wire/prom_snappy.h"
+#include "prom_intern.h"
 #include "prom_write.h"
 #include "prom_write_report.h"
 
@@ -56,6 +57,7 @@ struct prom_write_s {
 
     prom_prw1_t            prw1;
     prom_prw2_t            prw2;
+    prom_intern_t         *intern;      /* 2.0, NULL: do without */
     prom_batch_t           batch;
 
     uint32_t               last;        /* the series found last */
@@ -173,6 +175,7 @@ prom_write_fail(prom_write_t *write, int rc)
 static int
 prom_write_begin(prom_write_t *write)
 {
+    int         rc;
     prom_str_t  body;
 
     body.data = write->body.data;
@@ -200,7 +203,19 @@ prom_write_begin(prom_write_t *write)
         return PROM_OK;
     }
 
-    return prom_prw2_open(&write->prw2, body, &write->report.whole);
+    rc = prom_prw2_open(&write->prw2, body, &write->report.whole);
+
+    if (rc == PROM_OK) {
+        write->intern = prom_intern_get(&write->db);
+
+        if (write->intern != NULL
+            && !prom_intern_begin(write->intern, write->prw2.symbols.n))
+        {
+            write->intern = NULL;
+        }
+    }
+
+    return rc;
 }
 
 
@@ -576,58 +591,53 @@ prom_write_idle(prom_write_t *write, const prom_prw_series_t *series)
 }
 
 
-/* One series: PROM_OK or the end of the request. */
+/* 2.0: what the symbols were the last time, else their bytes. */
 
 static int
-prom_write_series(prom_write_t *write, const prom_prw_series_t *series)
+prom_write_find2(prom_write_t *write, prom_entry_t *entry,
+    const prom_prw_series_t *series)
 {
-    int            rc;
-    prom_str_t     raw;
-    prom_entry_t  *entry;
+    int           rc;
+    prom_str_t    raw;
+    prom_prw2_t  *prw2;
 
-    raw = series->run;
+    prw2 = &write->prw2;
 
-    if (write->version == PROM_WRITE_V2) {
-        prom_write_report_line(&write->report);
+    if (prom_likely(write->intern != NULL)) {
+        entry->series = prom_intern_guess(write->intern, prw2->symbols.data,
+                                          prw2->refs.data, prw2->refs.n,
+                                          write->batch.generation);
 
-        if (prom_prw2_check(&write->prw2, series, &write->report.msg)
-            != PROM_OK)
-        {
+        if (prom_likely(entry->series != 0)) {
             return PROM_OK;
         }
-
-        prom_write_report_drop_line(&write->report);
-
-        raw = prom_write_expand(write);
-        write->expanded += raw.len > 0 ? raw.len : prom_write_expanded(write);
-
-        if (write->expanded > write->conf.max_expanded) {
-            prom_msg_add(&write->report.whole, "the labels of the request, "
-                         "written out, pass prom_max_expanded_size");
-            return PROM_ERROR;
-        }
     }
 
-    if (prom_unlikely(series->exemplars + series->histograms > 0)) {
-        prom_write_unstored(write, series);
-    }
+    raw = prom_write_expand(write);
+    write->expanded += raw.len > 0 ? raw.len : prom_write_expanded(write);
 
-    if (series->samples == 0) {
-        return prom_write_idle(write, series);
-    }
-
-    entry = prom_write_entry(write, series);
-    if (entry == NULL) {
-        return PROM_NOMEM;
+    if (write->expanded > write->conf.max_expanded) {
+        prom_msg_add(&write->report.whole, "the labels of the request, "
+                     "written out, pass prom_max_expanded_size");
+        return PROM_AGAIN;
     }
 
     rc = prom_write_find(write, entry, series, raw);
 
-    if (prom_likely(rc == PROM_OK)) {
-        write->last = entry->series ? entry->series : write->last;
-        return PROM_OK;
+    if (rc == PROM_OK && entry->series != 0 && write->intern != NULL) {
+        prom_intern_learn(write->intern, entry->series,
+                          write->batch.generation);
     }
 
+    return rc;
+}
+
+
+/* What becomes of the request when the labels of a series are no good. */
+
+static int
+prom_write_bad_labels(prom_write_t *write, int rc)
+{
     write->entries.n--;
     write->messages.n--;
 
@@ -644,6 +654,49 @@ prom_write_series(prom_write_t *write, const prom_prw_series_t *series)
     write->result.skipped++;
 
     return rc == PROM_LIMIT ? PROM_ERROR : PROM_OK;
+}
+
+
+/* One series: PROM_OK or the end of the request. */
+
+static int
+prom_write_series(prom_write_t *write, const prom_prw_series_t *series)
+{
+    int            rc;
+    prom_entry_t  *entry;
+
+    if (write->version == PROM_WRITE_V2
+        && prom_unlikely(!prom_prw2_is_good(&write->prw2, series)))
+    {
+        prom_write_report_line(&write->report);
+        (void) prom_prw2_check(&write->prw2, series, &write->report.msg);
+        return PROM_OK;
+    }
+
+    if (prom_unlikely(series->exemplars + series->histograms > 0)) {
+        prom_write_unstored(write, series);
+    }
+
+    if (series->samples == 0) {
+        return prom_write_idle(write, series);
+    }
+
+    entry = prom_write_entry(write, series);
+    if (entry == NULL) {
+        return PROM_NOMEM;
+    }
+
+    rc = write->version == PROM_WRITE_V1
+         ? prom_write_find(write, entry, series, series->run)
+         : prom_write_find2(write, entry, series);
+
+    if (prom_unlikely(rc != PROM_OK)) {
+        return prom_write_bad_labels(write, rc);
+    }
+
+    write->last = entry->series ? entry->series : write->last;
+
+    return PROM_OK;
 }
 
 

@@ -80,16 +80,38 @@ int prom_prw2_next(prom_prw2_t *reader, prom_prw_series_t *series,
 
 /*
  * Whether the references of the series just read are good: they come in pairs
- * and exist, those of its metadata too.  PROM_ERROR with a
- * message: this series cannot be taken, others can.
+ * and exist, those of its metadata too.  PROM_ERROR with a message: this
+ * series cannot be taken, others can.
  */
 int prom_prw2_check(const prom_prw2_t *reader,
     const prom_prw_series_t *series, prom_msg_t *msg);
+
+/* The same question, quickly. */
+static inline bool prom_prw2_is_good(const prom_prw2_t *reader,
+    const prom_prw_series_t *series);
 
 /* Reads the references of a series that was read before once more. */
 void prom_prw2_reread(prom_prw2_t *reader, prom_str_t message);
 
 void prom_prw2_close(prom_prw2_t *reader);
+
+
+static inline bool
+prom_prw2_is_good(const prom_prw2_t *reader, const prom_prw_series_t *series)
+{
+    size_t           i;
+    uint32_t         highest;
+    const uint32_t  *refs;
+
+    refs = reader->refs.data;
+    highest = prom_max(series->help, series->unit);
+
+    for (i = 0; i < reader->refs.n; i++) {
+        highest = prom_max(highest, refs[i]);
+    }
+
+    return reader->refs.n % 2 == 0 && highest < reader->symbols.n;
+}
 
 
 #endif /* _PROM_PRW_H_INCLUDED_ */

@@ -72,40 +72,27 @@ prom_prw2_open(prom_prw2_t *reader, prom_str_t body, prom_msg_t *msg)
 }
 
 
-static int
-prom_prw2_ref(prom_prw2_t *reader, const uint8_t **pos, const uint8_t *end)
-{
-    uint64_t  ref;
-
-    if (!prom_proto_varint(pos, end, &ref)) {
-        return PROM_ERROR;
-    }
-
-    if (!prom_vec_reserve(&reader->refs, 1, sizeof(uint32_t))) {
-        return PROM_NOMEM;
-    }
-
-    ((uint32_t *) reader->refs.data)[reader->refs.n++] = (uint32_t) ref;
-
-    return PROM_OK;
-}
-
-
 /* References, packed or not; those of a message add up. */
 
 static int
 prom_prw2_refs(prom_prw2_t *reader, const uint8_t **pos, const uint8_t *end,
     uint32_t wire)
 {
-    int             rc;
+    uint32_t       *refs;
+    uint64_t        ref;
     prom_str_t      bytes;
-    const uint8_t  *p;
+    const uint8_t  *p, *last;
 
     if (wire == PROM_WIRE_VARINT) {
-        return prom_prw2_ref(reader, pos, end);
-    }
+        bytes = (prom_str_t) { *pos, 1 };
+        last = end;
 
-    if (wire != PROM_WIRE_BYTES || !prom_proto_bytes(pos, end, &bytes)) {
+    } else if (wire == PROM_WIRE_BYTES
+               && prom_proto_bytes(pos, end, &bytes))
+    {
+        last = bytes.data + bytes.len;
+
+    } else {
         return PROM_ERROR;
     }
 
@@ -115,14 +102,40 @@ prom_prw2_refs(prom_prw2_t *reader, const uint8_t **pos, const uint8_t *end,
         return PROM_NOMEM;
     }
 
+    refs = (uint32_t *) reader->refs.data + reader->refs.n;
     p = bytes.data;
 
-    while (p < bytes.data + bytes.len) {
-        rc = prom_prw2_ref(reader, &p, bytes.data + bytes.len);
+    do {
 
-        if (rc != PROM_OK) {
-            return rc;
+        if (prom_likely(last - p >= 2 && (p[0] & p[1] & 0x80) == 0)) {
+
+            /* one byte or two, without a branch on which */
+
+            uint32_t  two = p[0] >> 7;
+
+            *refs++ = (p[0] & 0x7f) | (p[1] & -two) << 7;
+            p += 1 + two;
+
+        } else if (p < last) {
+
+            if (!prom_proto_varint(&p, last, &ref)) {
+                return PROM_ERROR;
+            }
+
+            *refs++ = (uint32_t) ref;
         }
+
+    } while (p < last && wire == PROM_WIRE_BYTES);
+
+    reader->refs.n = (size_t) (refs - (uint32_t *) reader->refs.data);
+
+    if (wire == PROM_WIRE_VARINT) {
+
+        if (p == *pos) {
+            return PROM_ERROR;
+        }
+
+        *pos = p;
     }
 
     return PROM_OK;
