@@ -235,7 +235,7 @@ void
 prom_table_remove(prom_segment_t *seg, prom_shard_t *shard,
     prom_table_t *table, prom_link_t *item)
 {
-    uint32_t    *slot;
+    uint32_t     i, *slot;
     prom_ref_t   ref;
 
     slot = prom_table_slot(seg, table, prom_table_index(table, item->hash));
@@ -248,9 +248,14 @@ prom_table_remove(prom_segment_t *seg, prom_shard_t *shard,
     prom_txn_set(seg, shard, *slot, item->next);
     prom_txn_set(seg, shard, table->count, table->count - 1);
 
-    if (table->buckets > PROM_TABLE_MIN
-        && table->count < table->buckets / 4)
-    {
-        prom_table_merge(seg, shard, table);
+    /* four for one item, or the table would never get as small as its items */
+
+    for (i = 0; i < 4; i++) {
+
+        if (table->buckets > PROM_TABLE_MIN
+            && table->count < table->buckets / 4)
+        {
+            prom_table_merge(seg, shard, table);
+        }
     }
 }
