@@ -10,7 +10,7 @@
 
 
 #define PROM_BATCH_BACK   3600000       /* ms behind the newest time */
-#define PROM_BATCH_AHEAD_OF_USE  8      /* entries whose heads are fetched */
+#define PROM_BATCH_FETCH  16            /* entries whose heads are fetched */
 
 
 void
@@ -289,7 +289,7 @@ prom_batch_check(prom_tsdb_t *db, prom_batch_t *batch, int64_t now,
     batch->refused = 0;
 
     for (i = 0; i < batch->n; i++) {
-        ahead = prom_min(i + PROM_BATCH_AHEAD_OF_USE, batch->n - 1);
+        ahead = prom_min(i + PROM_BATCH_FETCH, batch->n - 1);
         __builtin_prefetch(prom_at(seg, batch->entries[ahead].series), 1);
 
         entry = batch->entries + i;

@@ -625,7 +625,7 @@ prom_series_append(prom_segment_t *seg, prom_shard_t *shard,
     prom_series_t *series, int64_t time, uint64_t value)
 {
     size_t      len, at;
-    uint8_t    *data, out[PROM_XOR_SAMPLE];
+    uint8_t    *data, out[PROM_XOR_SAMPLE] = { 0 };
     prom_xor_t  xor;
 
     if (series->samples > 0 && prom_chunk_is_full(series, time)) {
@@ -656,7 +656,12 @@ prom_series_append(prom_segment_t *seg, prom_shard_t *shard,
         }
     }
 
-    memcpy(data + at, out, len);
+    if (prom_likely(at + PROM_XOR_SAMPLE <= series->room)) {
+        memcpy(data + at, out, PROM_XOR_SAMPLE);
+
+    } else {
+        memcpy(data + at, out, len);
+    }
 
     prom_series_save(seg, shard, series);
     series->newest_time = time;

@@ -72,6 +72,54 @@ prom_prw2_open(prom_prw2_t *reader, prom_str_t body, prom_msg_t *msg)
 }
 
 
+#define PROM_PRW2_HIGH  UINT64_C(0x8080808080808080)
+
+
+/*
+ * Packed references, eight bytes at a time: a byte without its high bit ends
+ * one, and where they end is known for all of a word at once.  Of long ones
+ * the low 32 bits count, which five bytes hold.
+ */
+static uint32_t *
+prom_prw2_words(const uint8_t **pos, const uint8_t *end, uint32_t *refs)
+{
+    unsigned        from, to;
+    uint64_t        word, ends, v;
+    const uint8_t  *p;
+
+    for (p = *pos; end - p >= 8; p += from / 8) {
+        memcpy(&word, p, 8);
+
+#if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+        word = __builtin_bswap64(word);
+#endif
+
+        from = 0;
+        ends = ~word & PROM_PRW2_HIGH;
+
+        if (ends == 0) {
+            break;
+        }
+
+        for ( /* void */ ; ends != 0; ends &= ends - 1) {
+            to = (unsigned) __builtin_ctzll(ends) + 1;
+            v = word << (64 - to) >> (64 - to + from);
+
+            *refs++ = (uint32_t) ((v & 0x7f)
+                                  | (v >> 1 & UINT64_C(0x7f) << 7)
+                                  | (v >> 2 & UINT64_C(0x7f) << 14)
+                                  | (v >> 3 & UINT64_C(0x7f) << 21)
+                                  | (v >> 4 & UINT64_C(0x7f) << 28));
+            from = to;
+        }
+    }
+
+    *pos = p;
+
+    return refs;
+}
+
+
 /* References, packed or not; those of a message add up. */
 
 static int
@@ -81,18 +129,13 @@ prom_prw2_refs(prom_prw2_t *reader, const uint8_t **pos, const uint8_t *end,
     uint32_t       *refs;
     uint64_t        ref;
     prom_str_t      bytes;
-    const uint8_t  *p, *last;
+    const uint8_t  *p;
 
-    if (wire == PROM_WIRE_VARINT) {
-        bytes = (prom_str_t) { *pos, 1 };
-        last = end;
+    bytes.len = 1;
 
-    } else if (wire == PROM_WIRE_BYTES
-               && prom_proto_bytes(pos, end, &bytes))
+    if (wire != PROM_WIRE_VARINT
+        && (wire != PROM_WIRE_BYTES || !prom_proto_bytes(pos, end, &bytes)))
     {
-        last = bytes.data + bytes.len;
-
-    } else {
         return PROM_ERROR;
     }
 
@@ -103,40 +146,35 @@ prom_prw2_refs(prom_prw2_t *reader, const uint8_t **pos, const uint8_t *end,
     }
 
     refs = (uint32_t *) reader->refs.data + reader->refs.n;
+
+    if (wire == PROM_WIRE_VARINT) {
+
+        if (!prom_proto_varint(pos, end, &ref)) {
+            return PROM_ERROR;
+        }
+
+        *refs = (uint32_t) ref;
+        reader->refs.n++;
+
+        return PROM_OK;
+    }
+
     p = bytes.data;
+    end = p + bytes.len;
 
-    do {
+    while (p < end) {
+        refs = prom_prw2_words(&p, end, refs);
 
-        if (prom_likely(last - p >= 2 && (p[0] & p[1] & 0x80) == 0)) {
-
-            /* one byte or two, without a branch on which */
-
-            uint32_t  two = p[0] >> 7;
-
-            *refs++ = (p[0] & 0x7f) | (p[1] & -two) << 7;
-            p += 1 + two;
-
-        } else if (p < last) {
-
-            if (!prom_proto_varint(&p, last, &ref)) {
+        if (p < end) {
+            if (!prom_proto_varint(&p, end, &ref)) {
                 return PROM_ERROR;
             }
 
             *refs++ = (uint32_t) ref;
         }
-
-    } while (p < last && wire == PROM_WIRE_BYTES);
+    }
 
     reader->refs.n = (size_t) (refs - (uint32_t *) reader->refs.data);
-
-    if (wire == PROM_WIRE_VARINT) {
-
-        if (p == *pos) {
-            return PROM_ERROR;
-        }
-
-        *pos = p;
-    }
 
     return PROM_OK;
 }
