@@ -119,7 +119,7 @@ for my $case (
     [ 'quotes', { labels => [ [ '__name__', 'G' ], [ 'a', 'x"\\y' ] ] },
         'G{a="x\"\\\\y",instance=""}' ],
     [ 'a label with a colon', { labels => [ [ '__name__', 'H' ], [ 'a:b', 1 ] ] },
-        'H{a_b="1",instance=""}' ],
+        'H{"a:b"="1",instance=""}' ],
     [ 'long value', { labels => [ [ '__name__', 'I' ], [ 'a', 'x' x 4096 ] ] },
         'I{a="' . 'x' x 4096 . '",instance=""}' ])
 {

@@ -93,10 +93,13 @@ sub query {
 }
 
 
+# With names as they are, quoted where need be, so that no two become one.
+
 sub federate_text {
     my ($port, @match) = @_;
 
-    my $r = http_get($port, '/federate?' . query(@match));
+    my $r = http_get($port, '/federate?' . query(@match),
+        Accept => 'text/plain;escaping=allow-utf-8');
 
     die "federate: $r->{status} $r->{body}\n" if $r->{status} != 200;
 
