@@ -7,9 +7,11 @@
 #include "prom_batch.h"
 #include "prom_segment.h"
 #include "prom_series.h"
+#include "prom_table.h"
 
 
 #define PROM_BATCH_BACK   3600000       /* ms behind the newest time */
+#define PROM_BATCH_BLOCK  512           /* entries that are sorted by shard */
 #define PROM_BATCH_FETCH  16            /* entries whose heads are fetched */
 
 
@@ -97,50 +99,121 @@ prom_batch_resolve_one(prom_tsdb_t *db, prom_shard_t *shard,
 }
 
 
-int
-prom_batch_resolve(prom_tsdb_t *db, prom_batch_t *batch, size_t from)
+/*
+ * Entries of one shard, each with its hash: what a look-up reads first is
+ * fetched for all of them before it is needed.
+ */
+static void
+prom_batch_fetch(const prom_segment_t *seg, const prom_shard_t *shard,
+    prom_entry_t **entries, size_t n)
+{
+    size_t           i;
+    const uint32_t  *bucket;
+
+    for (i = 0; i < n; i++) {
+        bucket = prom_table_bucket(seg, &shard->series,
+                                   (uint32_t) entries[i]->hash);
+        if (bucket != NULL) {
+            __builtin_prefetch(bucket, 1);
+        }
+    }
+
+    for (i = 0; i < n; i++) {
+        __builtin_prefetch(prom_at(seg,
+                                   prom_table_chain(seg, &shard->series,
+                                               (uint32_t) entries[i]->hash)));
+    }
+}
+
+
+static int
+prom_batch_resolve_shard(prom_tsdb_t *db, uint32_t number,
+    prom_entry_t **entries, size_t n)
 {
     int              rc;
     size_t           i;
-    uint64_t         wanted;
-    uint32_t         n;
-    prom_entry_t    *entry;
     prom_shard_t    *shard;
     prom_segment_t  *seg;
 
     seg = db->segment;
-    wanted = 0;
+    shard = prom_shard_lock(seg, number);
 
-    for (i = from; i < batch->n; i++) {
-        entry = batch->entries + i;
+    prom_batch_fetch(seg, shard, entries, n);
 
-        if (entry->series == 0) {
-            entry->shard = (uint16_t) prom_shard_of(seg, entry->hash);
-            wanted |= UINT64_C(1) << entry->shard;
+    rc = PROM_OK;
+
+    for (i = 0; i < n && rc == PROM_OK; i++) {
+        rc = prom_batch_resolve_one(db, shard, entries[i]);
+    }
+
+    prom_shard_unlock(seg, shard);
+
+    return rc;
+}
+
+
+/* At most PROM_BATCH_BLOCK entries, sorted by shard. */
+
+static int
+prom_batch_resolve_block(prom_tsdb_t *db, prom_entry_t *entries, size_t n)
+{
+    int              rc;
+    size_t           i, k;
+    uint32_t         shard;
+    uint16_t         start[PROM_SHARDS_MAX + 1];
+    prom_entry_t    *sorted[PROM_BATCH_BLOCK];
+    prom_segment_t  *seg;
+
+    seg = db->segment;
+    memset(start, 0, sizeof(start));
+
+    for (i = 0; i < n; i++) {
+        if (entries[i].series == 0) {
+            entries[i].shard = (uint16_t) prom_shard_of(seg, entries[i].hash);
+            start[entries[i].shard + 1]++;
         }
     }
 
-    for ( /* void */ ; wanted != 0; wanted &= wanted - 1) {
-        n = (uint32_t) __builtin_ctzll(wanted);
-        shard = prom_shard_lock(seg, n);
-        rc = PROM_OK;
+    for (shard = 0; shard < seg->shards; shard++) {
+        start[shard + 1] += start[shard];
+    }
 
-        for (i = from; i < batch->n && rc == PROM_OK; i++) {
-            entry = batch->entries + i;
-
-            if (entry->series == 0 && entry->shard == n) {
-                rc = prom_batch_resolve_one(db, shard, entry);
-            }
+    for (i = 0; i < n; i++) {
+        if (entries[i].series == 0) {
+            k = start[entries[i].shard]++;
+            sorted[k] = entries + i;
         }
+    }
 
-        prom_shard_unlock(seg, shard);
+    /* start[s] is now where shard s ends */
 
-        if (rc != PROM_OK) {
-            return rc;
+    for (shard = 0, k = 0; shard < seg->shards; k = start[shard++]) {
+
+        if (start[shard] > k) {
+            rc = prom_batch_resolve_shard(db, shard, sorted + k,
+                                          start[shard] - k);
+            if (rc != PROM_OK) {
+                return rc;
+            }
         }
     }
 
     return PROM_OK;
+}
+
+
+int
+prom_batch_resolve(prom_tsdb_t *db, prom_batch_t *batch, size_t from)
+{
+    int     rc;
+    size_t  n;
+
+    for (rc = PROM_OK; from < batch->n && rc == PROM_OK; from += n) {
+        n = prom_min(batch->n - from, (size_t) PROM_BATCH_BLOCK);
+        rc = prom_batch_resolve_block(db, batch->entries + from, n);
+    }
+
+    return rc;
 }
 
 

@@ -270,14 +270,30 @@ prom_pair_new(prom_segment_t *seg, prom_shard_t *shard, uint32_t hash,
 }
 
 
-int
-prom_index_add(prom_segment_t *seg, prom_shard_t *shard,
-    const prom_label_t *label, uint32_t id)
+uint32_t
+prom_index_fetch(const prom_segment_t *seg, const prom_shard_t *shard,
+    const prom_label_t *label)
 {
-    uint32_t      hash;
-    prom_term_t  *pair;
+    uint32_t         hash;
+    const uint32_t  *bucket;
 
     hash = prom_pair_hash(seg, label->name, label->value);
+    bucket = prom_table_bucket(seg, &shard->pairs, hash);
+
+    if (bucket != NULL) {
+        __builtin_prefetch(bucket, 1);
+    }
+
+    return hash;
+}
+
+
+int
+prom_index_add(prom_segment_t *seg, prom_shard_t *shard,
+    const prom_label_t *label, uint32_t hash, uint32_t id)
+{
+    prom_term_t  *pair;
+
     pair = prom_pair_find(seg, shard, hash, label->name, label->value);
 
     if (pair == NULL) {

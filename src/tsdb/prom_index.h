@@ -36,9 +36,13 @@ typedef struct {
 } prom_term_t;
 
 
+/* The hash that prom_index_add() wants; what it will read is fetched. */
+uint32_t prom_index_fetch(const prom_segment_t *seg,
+    const prom_shard_t *shard, const prom_label_t *label);
+
 /* PROM_OK or PROM_NOMEM (roll back). */
 int prom_index_add(prom_segment_t *seg, prom_shard_t *shard,
-    const prom_label_t *label, uint32_t id);
+    const prom_label_t *label, uint32_t hash, uint32_t id);
 void prom_index_remove(prom_segment_t *seg, prom_shard_t *shard,
     const prom_label_t *label, uint32_t id);
 

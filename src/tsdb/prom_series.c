@@ -265,18 +265,25 @@ static int
 prom_series_index(prom_segment_t *seg, prom_shard_t *shard,
     prom_series_t *series)
 {
-    uint32_t        id;
+    uint32_t        id, n, hash[PROM_LABELS_MAX];
     prom_str_t      key;
     prom_label_t    label;
     const uint8_t  *pos;
 
     id = prom_series_id(seg, prom_ref(seg, series));
     key = prom_series_key(seg, series);
+
     pos = key.data;
 
-    while (prom_labels_next(&pos, key.data + key.len, &label)) {
+    for (n = 0; prom_labels_next(&pos, key.data + key.len, &label); n++) {
+        hash[n] = prom_index_fetch(seg, shard, &label);
+    }
 
-        while (prom_index_add(seg, shard, &label, id) != PROM_OK) {
+    pos = key.data;
+
+    for (n = 0; prom_labels_next(&pos, key.data + key.len, &label); n++) {
+
+        while (prom_index_add(seg, shard, &label, hash[n], id) != PROM_OK) {
             prom_series_abort(seg, shard);
 
             if (!prom_series_evict(seg, shard)) {

@@ -165,6 +165,22 @@ prom_table_split(prom_segment_t *seg, prom_shard_t *shard,
 }
 
 
+/* Buckets are split in turn: what one of the next splits will move. */
+
+static void
+prom_table_fetch_split(const prom_segment_t *seg, const prom_table_t *table)
+{
+    uint32_t  bucket;
+
+    bucket = table->buckets - prom_table_level(table->buckets) + 4;
+
+    if (bucket < table->buckets) {
+        __builtin_prefetch(prom_at(seg, *prom_table_slot(seg, table, bucket)),
+                           1);
+    }
+}
+
+
 /* The reverse: the last bucket's chain is put before its elder sibling's. */
 
 static void
@@ -225,6 +241,7 @@ prom_table_insert(prom_segment_t *seg, prom_shard_t *shard,
 
     if (table->count > table->buckets) {
         prom_table_split(seg, shard, table);
+        prom_table_fetch_split(seg, table);
     }
 
     return PROM_OK;
