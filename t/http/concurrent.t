@@ -2,8 +2,9 @@
 
 # Copyright (C) the ngx_http_prom_module authors
 
-# Four writers and two readers at two workers: every answer on the way has
-# what was acknowledged before it, and so has the store at the end.
+# Four writers, two readers, and one whose requests are refused, at two workers:
+# every answer on the way has what was acknowledged before it, and so has the
+# store at the end.
 #
 # CONCURRENT_SECONDS: how long, 20.
 
@@ -50,6 +51,7 @@ $load->writer(version => 2);
 $load->writer(version => 1, series => 400);
 $load->writer(version => 2, series => 2000);
 $load->reader() for 1 .. 2;
+$load->spoiler();
 
 my $till = time() + $seconds;
 my $failures = '';

@@ -13,13 +13,17 @@ package Prom::Load;
 #     is($load->stop(), '', 'no failures');
 #     is($load->check_end(), '', 'every acknowledged sample');
 #
-# A writer sends its series over and over, all with the timestamp base + n
-# in its n-th request, and a value made of n and the number of the series;
-# every hundred requests one of the series gets a new name.  It puts n into a
-# file before it sends and again when it was acknowledged.  So of any answer
-# of /federate one can tell whether it has all that it must have: what was
-# acknowledged before it was asked for, and nothing that was not sent before
-# it ended.
+# A writer sends its series over and over, all with the timestamp base + n in
+# its n-th request, and a value made of n and the number of the series.  Two
+# of them change: one is new every few requests, one comes in turns, so that
+# a request that is lost is not covered up by the next.  The writer puts n
+# into a file before it sends and again when it was acknowledged.  So of any
+# answer of /federate one can tell whether it has all that it must have: what
+# was acknowledged before it was asked for, and nothing that was not sent
+# before it ended.
+#
+# spoiler() starts one whose requests are refused as a whole: they have a bad
+# sample, and besides it a series that a writer is about to make.
 #
 # The locations are /write and /federate, the store's lookback is to be 30m.
 # new(..., broken => 'never' | 'reused' | 'any') says which connections may
@@ -38,7 +42,8 @@ use Prom::Proto;
 use Prom::Text;
 
 use constant {
-    PER_NAME => 100,
+    PER_NAME => 25,
+    TURNS => 200,
     TIME => 4_000_000_000_000,
 };
 
@@ -67,7 +72,7 @@ sub new {
 }
 
 
-# The last of the `series' is the one that changes its name.
+# The last two of the `series' are those that change.
 
 sub writer {
     my ($self, %opt) = @_;
@@ -97,6 +102,13 @@ sub reader {
     state($r->{state}, 0, 0);
     push @{ $self->{readers} }, $r;
     $self->spawn("reader $r->{id}", sub { $self->read_on($r) });
+}
+
+
+sub spoiler {
+    my ($self) = @_;
+
+    $self->spawn('spoiler', sub { $self->spoil() });
 }
 
 
@@ -188,7 +200,7 @@ sub check_end {
 
     for my $w (@{ $self->{writers} }) {
         my $n = $acked[$w->{id}];
-        $expected += $w->{series} - 1 + last_name($n) + 1 if $n;
+        $expected += $w->{series} - 2 + last_name($n) + 1 + turns($n) if $n;
     }
 
     my $got = () = $r->{body} =~ /^load_/mg;
@@ -337,8 +349,10 @@ sub template {
     my @series = map {
         series("load_" . $_ % 10, { writer => $w->{id}, n => $_ },
             [ -0.5 - $_, TIME ])
-    } 0 .. $w->{series} - 2;
+    } 0 .. $w->{series} - 3;
 
+    push @series, series('load_turn', { writer => $w->{id}, n => '!!!!!!' },
+        [ -0.5 - @series, TIME ]);
     push @series, series('load_new', { writer => $w->{id}, n => '??????' },
         [ -0.5 - @series, TIME ]);
 
@@ -351,7 +365,8 @@ sub template {
         push @at, $found;
     }
 
-    return { raw => $raw, at => \@at, name => index $raw, '??????' };
+    return { raw => $raw, at => \@at, turn => index($raw, '!!!!!!'),
+             name => index($raw, '??????') };
 }
 
 
@@ -373,6 +388,7 @@ sub fill_in {
             pack 'd< C a6', value($n, $i++), 0x10, $time;
     }
 
+    substr $body->{raw}, $body->{turn}, 6, sprintf '%06d', $n % TURNS;
     substr $body->{raw}, $body->{name}, 6, sprintf '%06d', last_name($n);
 
     return snappy($body->{raw});
@@ -390,6 +406,43 @@ sub last_name {
     my ($n) = @_;
 
     return int(($n - 1) / PER_NAME);
+}
+
+
+# How many had their turn.
+
+sub turns {
+    my ($n) = @_;
+
+    return $n < TURNS ? $n : TURNS;
+}
+
+
+sub spoil {
+    my ($self) = @_;
+
+    while (!$self->stopped()) {
+
+        my $w = $self->{writers}[rand @{ $self->{writers} }];
+        my (undef, $n) = state($w->{state});
+
+        next if !$n;
+
+        my @new = map {
+            series('load_new', { writer => $w->{id}, n => sprintf '%06d', $_ },
+                [ -1, $self->{base} + $n + PER_NAME * 10 ])
+        } last_name($n) + 1 .. last_name($n) + 3;
+
+        my $bad = series('load_0', { writer => $w->{id}, n => 0 },
+            [ -1, $self->{base} - 1 ]);
+
+        my $r = http_post($self->{port}, '/write',
+            snappy(write_v1([ @new, $bad ])),
+            'Content-Type' => 'application/x-protobuf',
+            'Content-Encoding' => 'snappy');
+
+        die "spoiled, but status $r->{status}\n" if $r->{status} != 400;
+    }
 }
 
 
@@ -443,30 +496,38 @@ sub check {
         my $w = $self->{writers}[$id] or return "unknown series $s->{key}\n";
         my $number = $s->{timestamp} - $self->{base};
         my $new = $s->{name} eq 'load_new';
+        my $turn = $s->{name} eq 'load_turn';
 
         return "$s->{key} $number was never sent\n"
             if $number < 1 || $number > $high->[$id]
-               || $new && $n != last_name($number);
+               || $new && $n != last_name($number)
+               || $turn && $n != $number % TURNS;
+
+        my $i = $new ? $w->{series} - 1 : $turn ? $w->{series} - 2 : $n;
 
         return "$s->{key} $s->{value} is not what was sent\n"
-            if $s->{value} != value($number, $new ? $w->{series} - 1 : $n);
+            if $s->{value} != value($number, $i);
 
         my $due = $low->[$id];
         $due = ($n + 1) * PER_NAME if $new && $due > ($n + 1) * PER_NAME;
+        $due -= ($due - $n) % TURNS if $turn;
 
         return "$s->{key} is at $number, acknowledged was $due\n"
             if $number < $due;
 
-        $seen{$id}[$new]++;
+        $seen{$id}{$new ? 'new' : $turn ? 'turn' : 'old'}++;
     }
 
     for my $w (@{ $self->{writers} }) {
 
         my $n = $low->[$w->{id}] or next;
-        my ($old, $new) = map { $_ || 0 } @{ $seen{$w->{id}} || [] }[0, 1];
+        my ($old, $new, $turn) =
+            map { $seen{$w->{id}}{$_} || 0 } qw(old new turn);
 
-        return "$old and $new series of writer $w->{id}, acknowledged $n\n"
-            if $old != $w->{series} - 1 || $new < last_name($n) + 1;
+        return "$old, $new and $turn series of writer $w->{id}, "
+            . "acknowledged $n\n"
+            if $old != $w->{series} - 2 || $new < last_name($n) + 1
+               || $turn < turns($n);
     }
 
     return '';
