@@ -110,7 +110,11 @@ prom_prw2_is_good(const prom_prw2_t *reader, const prom_prw_series_t *series)
         highest = prom_max(highest, refs[i]);
     }
 
-    return reader->refs.n % 2 == 0 && highest < reader->symbols.n;
+    /* metadata may refer to symbol 0 where there is none */
+
+    return reader->refs.n % 2 == 0
+           && (highest < reader->symbols.n
+               || (highest == 0 && reader->refs.n == 0));
 }
 
 

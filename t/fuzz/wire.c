@@ -302,7 +302,8 @@ check_refs(const prom_prw_series_t *series)
     prom_msg_init(&msg, text, sizeof(text));
 
     return good == (prom_prw2_check(&reader2, series, &msg) == PROM_OK)
-           && good == (msg.len == 0);
+           && good == (msg.len == 0)
+           && good == prom_prw2_is_good(&reader2, series);
 }
 
 

@@ -185,6 +185,7 @@ static void
 decode_v2(prom_str_t body)
 {
     int                rc;
+    bool               good;
     size_t             i;
     prom_vec_t         samples;
     prom_prw2_t        reader;
@@ -209,9 +210,16 @@ decode_v2(prom_str_t body)
                   ((const uint32_t *) reader.refs.data)[i]);
         }
 
+        good = prom_prw2_is_good(&reader, &series);
+
         if (prom_prw2_check(&reader, &series, &msg) != PROM_OK) {
             print(" !%s", text);
             prom_msg_init(&msg, text, sizeof(text));
+            good = !good;
+        }
+
+        if (!good) {
+            print(" two answers");
         }
 
         print(";");
