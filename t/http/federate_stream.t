@@ -290,15 +290,16 @@ $r->{body} .= $c->read();
 my $lines_read = eval { keys %{ text_series($r->{body}) } };
 cmp_ok($lines_read || 0, '>=', $n, 'writes while it is read') or diag($@);
 
-# a pattern that never ends, on values that it nearly matches
+# a pattern that never ends, on values that it nearly matches (without the "b"
+# an optimization would see that it cannot)
 
 my $evil = $t->port(8082);
 
-is(send_v1($evil, [ map { series('evil', { n => $_, v => 'a' x 4000 . '!' },
+is(send_v1($evil, [ map { series('evil', { n => $_, v => 'a' x 4000 . 'b!' },
     [ 1, $now ]) } 1 .. 500 ])->{status}, 204, 'long values');
 
 for my $pattern ('(a+)+b', '(a|aa)+b', '(.*a){20}b', '(a*)*b',
-    '((a+)+)+b|c', '(?i)(a+)+B', '([a-z]+)*[0-9]')
+    '((a+)+)+[bc]', '(?i)(a+)+B', '([a-z]+)*[0-9]')
 {
     for my $op ('=~', '!~') {
         $c = Prom::HTTP->new($evil);
