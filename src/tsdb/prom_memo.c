@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "../base/prom_clock.h"
 #include "../base/prom_hash.h"
 #include "prom_memo.h"
 
@@ -95,13 +96,12 @@ prom_memo_get(prom_memo_t *memo, const uint64_t secret[4],
 
 
 int
-prom_memo_test(prom_memo_t *memo)
+prom_memo_test(prom_memo_t *memo, uint64_t deadline)
 {
-    uint32_t           i;
     prom_memo_slot_t  *slot;
 
-    for (i = 0; i < PROM_MEMO_SLOTS && memo->untried > 0; i++) {
-        slot = memo->slots + i;
+    while (memo->untried > 0) {
+        slot = memo->slots + memo->next++ % PROM_MEMO_SLOTS;
 
         if (slot->matcher == NULL || slot->verdict != PROM_AGAIN) {
             continue;
@@ -112,6 +112,10 @@ prom_memo_test(prom_memo_t *memo)
 
         if (slot->verdict == PROM_LIMIT) {
             return PROM_LIMIT;
+        }
+
+        if (prom_clock() >= deadline) {
+            break;
         }
     }
 

@@ -29,6 +29,7 @@ typedef struct {
     prom_memo_slot_t  *slots;
     uint32_t           used;
     uint32_t           untried;
+    uint32_t           next;            /* slot to try next */
     prom_arena_t       arena;
 } prom_memo_t;
 
@@ -40,8 +41,11 @@ void prom_memo_free(prom_memo_t *memo);
 int prom_memo_get(prom_memo_t *memo, const uint64_t secret[4],
     const prom_matcher_t *matcher, prom_str_t value);
 
-/* PROM_OK, or PROM_LIMIT from a pattern. */
-int prom_memo_test(prom_memo_t *memo);
+/*
+ * Tries until the deadline (prom_clock()), one at the least; see memo->untried
+ * for what is left.  PROM_OK, or PROM_LIMIT from a pattern.
+ */
+int prom_memo_test(prom_memo_t *memo, uint64_t deadline);
 void prom_memo_tidy(prom_memo_t *memo);
 
 

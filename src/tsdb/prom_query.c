@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 
+#include "../base/prom_clock.h"
 #include "prom_index.h"
 #include "prom_memo.h"
 #include "prom_page.h"
@@ -21,9 +22,7 @@
 
 
 #define PROM_QUERY_LOCKED    256        /* ids looked at under one lock */
-#define PROM_QUERY_SLICE     2048       /* work of a slice: an id looked at */
-#define PROM_QUERY_PER_LOCK  8          /* is 1, taking a lock as many, */
-#define PROM_QUERY_PER_TEST  32         /* trying a pattern */
+#define PROM_QUERY_SLICE     250000     /* ns of a slice */
 #define PROM_QUERY_SETS      8          /* postings that are intersected */
 #define PROM_QUERY_FETCH     6          /* series whose keys are fetched */
 
@@ -56,7 +55,7 @@ struct prom_query_s {
     size_t              next_len;
     uint8_t             next[PROM_KEY_MAX];
 
-    uint32_t            work;
+    uint64_t            deadline;       /* of the slice, by prom_clock() */
     prom_query_emit_pt  emit;
     void               *ctx;
 
@@ -249,7 +248,6 @@ prom_query_name_test(prom_query_t *query)
 
             if (prom_str_eq(matcher->name, prom_query_label)) {
                 rc = prom_matcher_test(matcher, prom_query_name(query));
-                query->work += PROM_QUERY_PER_TEST / 8;
             }
         }
 
@@ -279,15 +277,12 @@ prom_query_next_name(prom_query_t *query)
 
     if (query->listed) {
         prom_query_next_listed(query, &found);
-        query->work += PROM_QUERY_PER_LOCK;
 
     } else {
 
         for (n = 0; n < shards; n++) {
             prom_query_next_in(query, n, &found);
         }
-
-        query->work += shards * PROM_QUERY_PER_LOCK;
     }
 
     if (!found) {
@@ -609,8 +604,6 @@ prom_query_batch(prom_query_t *query, const prom_shard_t *shard)
         }
     }
 
-    query->work += (uint32_t) (n + read / 8);
-
     if (waiting) {
         return PROM_OK;
     }
@@ -636,6 +629,10 @@ prom_query_step(prom_query_t *query)
 
     seg = query->db.segment;
 
+    if (query->memo.untried > 0) {
+        return prom_memo_test(&query->memo, query->deadline);
+    }
+
     if (query->shard == seg->shards) {
         return prom_query_next_name(query);
     }
@@ -645,13 +642,6 @@ prom_query_step(prom_query_t *query)
     shard = prom_shard_lock(seg, query->shard);
     rc = prom_query_batch(query, shard);
     prom_shard_unlock(seg, shard);
-
-    query->work += PROM_QUERY_PER_LOCK
-                   + query->memo.untried * PROM_QUERY_PER_TEST;
-
-    if (rc == PROM_OK && query->memo.untried > 0) {
-        rc = prom_memo_test(&query->memo);
-    }
 
     return rc;
 }
@@ -664,7 +654,7 @@ prom_query_run(prom_query_t *query, prom_query_emit_pt emit, void *ctx)
 
     query->emit = emit;
     query->ctx = ctx;
-    query->work = 0;
+    query->deadline = prom_clock() + PROM_QUERY_SLICE;
 
     while (!query->done) {
         rc = prom_query_step(query);
@@ -673,7 +663,7 @@ prom_query_run(prom_query_t *query, prom_query_emit_pt emit, void *ctx)
             return rc;
         }
 
-        if (query->work >= PROM_QUERY_SLICE) {
+        if (prom_clock() >= query->deadline) {
             return query->done ? PROM_OK : PROM_AGAIN;
         }
     }

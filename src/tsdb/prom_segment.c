@@ -5,8 +5,8 @@
 
 
 #include <errno.h>
-#include <time.h>
 
+#include "../base/prom_clock.h"
 #include "prom_page.h"
 #include "prom_segment.h"
 #include "prom_series.h"
@@ -85,21 +85,6 @@ prom_shard_format(prom_segment_t *seg, uint32_t n)
 }
 
 
-/*
- * Where generations start: what a process remembers of an older store in the
- * same memory must not be taken for this one's.
- */
-static uint64_t
-prom_segment_birth(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
-}
-
-
 int
 prom_tsdb_format(void *mem, size_t size, const uint8_t secret[32])
 {
@@ -128,7 +113,11 @@ prom_tsdb_format(void *mem, size_t size, const uint8_t secret[32])
 
     atomic_store(&seg->page_cursor, seg->first_page);
     atomic_store(&seg->newest_time, PROM_TIME_NONE);
-    atomic_store(&seg->generation, prom_segment_birth());
+
+    /* what a process remembers of an older store in the same memory must not
+       be taken for this one's */
+
+    atomic_store(&seg->generation, prom_clock());
 
     seg->version = PROM_SEGMENT_VERSION;
     seg->magic = PROM_SEGMENT_MAGIC;
