@@ -16,12 +16,13 @@
  */
 
 
+#include "../base/prom_clock.h"
 #include "../wire/prom_snappy.h"
 #include "prom_write_state.h"
 
 
 #define PROM_WRITE_BLOCK     256        /* series between two resolves */
-#define PROM_WRITE_SLICE     4096       /* work between two PROM_AGAIN */
+#define PROM_WRITE_SLICE     1000000    /* ns between two PROM_AGAIN */
 #define PROM_WRITE_RESTARTS  256
 #define PROM_WRITE_KEEP      (4 << 20)  /* bytes a spare object may hold on */
 
@@ -194,15 +195,16 @@ prom_write_start(prom_write_t *write, prom_str_t body, int64_t now)
 int
 prom_write_run(prom_write_t *write)
 {
-    write->work = 0;
+    uint64_t  deadline;
+
+    deadline = prom_clock() + PROM_WRITE_SLICE;
 
     while (write->state != NULL) {
+        write->state(write);
 
-        if (write->work >= PROM_WRITE_SLICE) {
+        if (write->state != NULL && prom_clock() >= deadline) {
             return PROM_AGAIN;
         }
-
-        write->state(write);
     }
 
     return PROM_OK;
@@ -407,8 +409,6 @@ prom_write_read(prom_write_t *write)
         }
     }
 
-    write->work += n;
-
     if (rc == PROM_ERROR || rc == PROM_NOMEM) {
         prom_write_fail(write, rc);
         return;
@@ -521,8 +521,6 @@ prom_write_commit(prom_write_t *write)
 
     rc = prom_batch_commit(&write->db, batch, write->now,
                            write->version == PROM_WRITE_V2);
-
-    write->work += batch->n / 4;
 
     if (rc == PROM_AGAIN) {
 

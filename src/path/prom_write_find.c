@@ -63,8 +63,6 @@ prom_write_pending(prom_write_t *write, prom_entry_t *entry, prom_str_t key)
 {
     uint8_t  *p;
 
-    write->work += PROM_WRITE_NEW;
-
     if (key.data == write->raw || key.data == write->key) {
         p = prom_arena_alloc(&write->keys, key.len);
 

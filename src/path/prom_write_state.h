@@ -20,10 +20,6 @@
 #include "prom_write_report.h"
 
 
-#define PROM_WRITE_NEW  16              /* work of a new series, one that is
-                                           known is 1 */
-
-
 typedef void (*prom_write_state_pt)(prom_write_t *write);
 
 
@@ -52,7 +48,6 @@ struct prom_write_s {
 
     uint32_t               last;        /* the series found last */
     uint32_t               lookups;     /* in this block */
-    uint32_t               work;        /* in this slice */
     uint32_t               restarts;
     size_t                 block;       /* first entry of this block */
     size_t                 expanded;    /* bytes of keys written out */
