@@ -51,6 +51,7 @@ $load->writer(version => 2, series => 3000);
 $load->writer(version => 1, series => 100);
 $load->writer(version => 2, series => 100);
 $load->reader();
+$load->spoiler();
 
 my $failures = '';
 my $killed = 0;

@@ -54,6 +54,7 @@ $load->writer(version => 2, series => 6000);
 $load->writer(version => 1, series => 100);
 $load->writer(version => 2, series => 100);
 $load->reader() for 1 .. 2;
+$load->spoiler();
 
 wait_for(20, sub { !grep { $_ < 100 } $load->acknowledged() })
     or diag('writers are slow');
