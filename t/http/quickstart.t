@@ -13,6 +13,7 @@ use Test::More;
 
 use lib "$FindBin::Bin/../lib";
 
+use Prom::Cert;
 use Prom::Proto;
 use Prom::Test;
 use Prom::Text;
@@ -98,31 +99,4 @@ sub server {
     $t->write_conf("daemon off;\n$conf");
 
     return $t->start();
-}
-
-
-# A CA, and a server's and a client's certificate of it.
-
-sub certificates {
-    my ($dir) = @_;
-
-    my @key = qw(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes);
-
-    openssl('req', '-x509', @key, '-days', 2, '-subj', '/CN=test CA',
-        '-keyout', "$dir/ca.key", '-out', "$dir/ca.crt");
-
-    for my $name (qw(server client)) {
-        openssl('req', @key, '-subj', '/CN=localhost',
-            '-keyout', "$dir/$name.key", '-out', "$dir/$name.csr");
-        openssl('x509', '-req', '-days', 2, '-in', "$dir/$name.csr",
-            '-CA', "$dir/ca.crt", '-CAkey', "$dir/ca.key",
-            '-CAcreateserial', '-out', "$dir/$name.crt");
-    }
-}
-
-
-sub openssl {
-    my ($out, $status) = run('openssl', @_);
-
-    die "openssl @_: $out" if $status != 0;
 }
