@@ -5,125 +5,45 @@
  * Load for any remote-write receiver, one connection, one request after the
  * other, and the CPU time that the receiver's processes took for it.
  *
- *     load --port P [--path /api/v1/write] [--pid PID ...] [--series N]
- *          [--rounds N] [--batch N] [--v2] [--generation N] [--skip N]
- *          [--start MS] [--step MS] [--gap US]
+ *     load --port P [--path /api/v1/write] [--pid PID ...] [--first N]
+ *          [--series N] [--rounds N] [--batch N] [--v2] [--generation N]
+ *          [--skip N] [--start MS] [--step MS] [--gap US]
  *
  * Prints one line: samples, CPU ns a sample (all processes named by --pid,
- * rounds before --skip left out), p50, p99 and p99.9 of a request in us.
+ * rounds before --skip left out), p50, p99, p99.9 and the longest of a request
+ * in us.  Exit status 3: the receiver does not count as version 2.0 demands,
+ * so it takes what it does not understand.
  */
 
 
-#include <arpa/inet.h>
+#define _GNU_SOURCE                     /* strcasestr() */
+
 #include <getopt.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <dirent.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "bodies.h"
+#include "server.h"
 
 
-static size_t       series = 100000, rounds = 5, batch = 2000, skip = 0;
-static int          port, v2, pids[16], n_pids, gap;
-static unsigned     generation;
+static int          v2, gap;
+static size_t       first, series = 100000, rounds = 5, batch = 2000, skip;
 static int64_t      start_time, step = 15000;
+static server_t     server;
+static unsigned     generation;
 static const char  *path = "/api/v1/write";
 
 
-static double
-wall_us(void)
+/* Old receivers of version 1.0 find nothing in a body of 2.0, and say 204. */
+
+static bool
+counts(const char *answer, const body_t *body)
 {
-    struct timespec  ts;
+    const char  *p;
 
-    clock_gettime(CLOCK_MONOTONIC, &ts);
+    static const char  name[] = "X-Prometheus-Remote-Write-Samples-Written:";
 
-    return ts.tv_sec * 1e6 + ts.tv_nsec / 1e3;
-}
+    p = strcasestr(answer, name);
 
-
-/* ns on a CPU of all threads of a process. */
-
-static double
-process_ns(int pid)
-{
-    DIR            *dir;
-    FILE           *file;
-    char            name[320];
-    double          sum;
-    struct dirent  *entry;
-    unsigned long long  ns;
-
-    snprintf(name, sizeof(name), "/proc/%d/task", pid);
-    dir = opendir(name);
-    sum = 0;
-
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-
-        if (entry->d_name[0] == '.') {
-            continue;
-        }
-
-        snprintf(name, sizeof(name), "/proc/%d/task/%.20s/schedstat", pid,
-                 entry->d_name);
-        file = fopen(name, "r");
-
-        if (file != NULL) {
-            if (fscanf(file, "%llu", &ns) == 1) {
-                sum += (double) ns;
-            }
-
-            fclose(file);
-        }
-    }
-
-    if (dir != NULL) {
-        closedir(dir);
-    }
-
-    return sum;
-}
-
-
-static double
-all_ns(void)
-{
-    int     i;
-    double  sum;
-
-    sum = 0;
-
-    for (i = 0; i < n_pids; i++) {
-        sum += process_ns(pids[i]);
-    }
-
-    return sum;
-}
-
-
-static int
-connect_to(void)
-{
-    int                 fd, one;
-    struct sockaddr_in  addr;
-
-    one = 1;
-    memset(&addr, 0, sizeof(addr));
-    addr.sin_family = AF_INET;
-    addr.sin_port = htons((uint16_t) port);
-    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-
-    fd = socket(AF_INET, SOCK_STREAM, 0);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-
-    if (connect(fd, (struct sockaddr *) &addr, sizeof(addr)) != 0) {
-        perror("connect");
-        exit(1);
-    }
-
-    return fd;
+    return p != NULL && strtoul(p + sizeof(name) - 1, NULL, 10) == body->n;
 }
 
 
@@ -176,9 +96,14 @@ post(int *fd, const body_t *body)
         fprintf(stderr, "%s\n", answer);
     }
 
+    if (v2 && status / 100 == 2 && !counts(answer, body)) {
+        fprintf(stderr, "the answer does not count the samples\n");
+        exit(3);
+    }
+
     if (strstr(answer, "Connection: close") != NULL) {
         close(*fd);
-        *fd = connect_to();
+        *fd = server_connect(&server);
     }
 
     return status;
@@ -204,9 +129,10 @@ options(int argc, char **argv)
 
     static const struct option  long_options[] = {
         { "port", 1, NULL, 'p' }, { "path", 1, NULL, 'a' },
-        { "pid", 1, NULL, 'i' }, { "series", 1, NULL, 's' },
-        { "rounds", 1, NULL, 'r' }, { "batch", 1, NULL, 'b' },
-        { "v2", 0, &v2, 1 }, { "generation", 1, NULL, 'g' },
+        { "pid", 1, NULL, 'i' }, { "first", 1, NULL, 'f' },
+        { "series", 1, NULL, 's' }, { "rounds", 1, NULL, 'r' },
+        { "batch", 1, NULL, 'b' }, { "v2", 0, &v2, 1 },
+        { "generation", 1, NULL, 'g' },
         { "skip", 1, NULL, 'k' }, { "start", 1, NULL, 't' },
         { "step", 1, NULL, 'e' }, { "gap", 1, NULL, 'u' },
         { NULL, 0, NULL, 0 }
@@ -215,9 +141,10 @@ options(int argc, char **argv)
     while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
 
         switch (c) {
-        case 'p': port = atoi(optarg); break;
+        case 'p': server.port = atoi(optarg); break;
         case 'a': path = optarg; break;
-        case 'i': pids[n_pids++ % 16] = atoi(optarg); break;
+        case 'i': server_add_pid(&server, atoi(optarg)); break;
+        case 'f': first = strtoul(optarg, NULL, 10); break;
         case 's': series = strtoul(optarg, NULL, 10); break;
         case 'r': rounds = strtoul(optarg, NULL, 10); break;
         case 'b': batch = strtoul(optarg, NULL, 10); break;
@@ -249,10 +176,11 @@ main(int argc, char **argv)
 
     for (i = 0; i < n; i++) {
         if (v2) {
-            body_v2(bodies + i, i * batch, batch, generation);
+            body_v2(bodies + i, first + i * batch, batch, generation);
 
         } else {
-            body_v1(bodies + i, i * batch, batch, generation, false);
+            body_v1(bodies + i, first + i * batch, batch, generation,
+                    false);
         }
     }
 
@@ -261,14 +189,14 @@ main(int argc, char **argv)
                      - (int64_t) rounds * step;
     }
 
-    fd = connect_to();
+    fd = server_connect(&server);
     asked = 0;
-    before = all_ns();
+    before = server_ns(&server);
 
     for (round = 0; round < rounds; round++) {
 
         if (round == skip) {
-            before = all_ns();
+            before = server_ns(&server);
             asked = 0;
         }
 
@@ -279,27 +207,29 @@ main(int argc, char **argv)
                 usleep((useconds_t) gap);
             }
 
-            started = wall_us();
+            started = server_wall_us();
 
             if (post(&fd, bodies + i) / 100 != 2) {
                 fprintf(stderr, "request refused\n");
                 return 1;
             }
 
-            times[asked++] = wall_us() - started;
+            times[asked++] = server_wall_us() - started;
         }
     }
 
     /* what the receiver does behind the answer belongs to it */
 
     usleep(500000);
-    used = all_ns() - before;
+    used = server_ns(&server) - before;
 
     qsort(times, asked, sizeof(double), compare);
 
-    printf("samples %zu cpu_ns %.1f p50 %.0f p99 %.0f p999 %.0f raw %.0f\n",
+    printf("samples %zu cpu_ns %.1f p50 %.0f p99 %.0f p999 %.0f "
+           "max %.0f raw %.0f\n",
            asked * batch, used / (double) (asked * batch), times[asked / 2],
            times[asked * 99 / 100], times[asked * 999 / 1000],
+           times[asked - 1],
            (double) bodies[0].len / (double) batch);
 
     return 0;
