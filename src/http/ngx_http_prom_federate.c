@@ -23,10 +23,10 @@
 
 #define NGX_HTTP_PROM_BUFS       4
 #define NGX_HTTP_PROM_BUF_SIZE   32768
-#define NGX_HTTP_PROM_FILLS      4      /* of a turn, 1/4 ms each */
+#define NGX_HTTP_PROM_FILLS      2      /* of a turn, 1/4 ms each */
 
 #define NGX_HTTP_PROM_FORM_MAX   (1024 * 1024)
-#define NGX_HTTP_PROM_ARENA_MAX  (1024 * 1024)
+#define NGX_HTTP_PROM_ARENA_MAX  (8 * 1024 * 1024)
 
 
 typedef struct {
