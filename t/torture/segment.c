@@ -427,6 +427,9 @@ child(theater_t *theater, uint32_t n, bool repairs, bool stepped)
         if (stepped) {
             _exit(0);
         }
+
+    } else if (stepped && below(2)) {
+        write_sweep(&writer);
     }
 
     write_some(&writer, UINT32_MAX);
@@ -470,12 +473,35 @@ end(pid_t pid)
 }
 
 
-/* Dies after so many instructions; false when it dies of something else. */
+/* Whether the undo log of some shard has so many words. */
 
 static bool
-step(pid_t pid, uint32_t steps)
+is_within(const theater_t *theater, uint64_t words)
 {
-    int  status;
+    uint32_t               n;
+    const prom_segment_t  *seg;
+
+    seg = theater->store.db.segment;
+
+    for (n = 0; n < seg->shards; n++) {
+        if (prom_shard(seg, n)->log_len >= words) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/*
+ * Dies after so many instructions, half of the time when it is then within a
+ * transaction; false when it dies of something else.
+ */
+static bool
+step(theater_t *theater, pid_t pid, uint32_t steps)
+{
+    int       status;
+    uint32_t  more, words;
 
     if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status)) {
 
@@ -487,7 +513,13 @@ step(pid_t pid, uint32_t steps)
         return false;
     }
 
-    while (steps-- > 0) {
+    words = 1 + below(50);
+    more = below(2) ? 1500 : 0;
+
+    while (steps > 0 || (more > 0 && !is_within(theater, words))) {
+
+        steps -= steps > 0;
+        more -= steps == 0 && more > 0;
 
         if (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) != 0
             || waitpid(pid, &status, 0) != pid)
@@ -702,10 +734,10 @@ round_stepped(theater_t *theater)
     bool      ok;
     uint32_t  again;
 
-    ok = step(start(theater, 0, false, true), below(2000));
+    ok = step(theater, start(theater, 0, false, true), below(1500));
 
     for (again = below(3); ok && again > 0; again--) {
-        ok = step(start(theater, 0, true, true), below(1500));
+        ok = step(theater, start(theater, 0, true, true), below(1500));
     }
 
     return ok;
