@@ -166,7 +166,7 @@ prom_xor_read(prom_xor_reader_t *reader, const uint8_t *chunk, size_t bytes,
     reader->data = chunk;
     reader->pos = PROM_XOR_HEADER * 8;
     reader->end = bytes * 8;
-    reader->left = samples;
+    reader->left = bytes >= PROM_XOR_HEADER ? samples : 0;
 }
 
 
