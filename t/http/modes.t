@@ -157,6 +157,7 @@ ok($t->reload(wait => 0), 'reload in the middle of requests');
 
 $c->send(substr $body, 10);
 is($c->response()->{status}, 204, 'one that was being sent is served');
+$c->close();
 is(keys %{ federate($port, 'during') }, 1, 'and stored');
 is(keys %{ text_series($reader->response()->{body}) }, 2000,
     'one that was being read ends as it should');
