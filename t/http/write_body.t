@@ -320,18 +320,22 @@ $c = Prom::HTTP->new($port);
 $c->send("POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nab");
 ok($c->closed(5), 'a client that falls asleep is left');
 
-# who does not wait for the answer has written all the same, or nothing
+# who does not wait for the answer has written all of it or nothing; 5000 new
+# series take several turns of the event loop
 
-for my $n (1 .. 20) {
-    $body = body(300);
+for my $pause (0, 0.001, 0.003, 0.01) {
+    $attempt++;
+    $body = snappy(write_v1([ map { series('up', { attempt => $attempt,
+        n => $_ }, [ 1, $now ]) } 1 .. 5000 ]));
     $c = Prom::HTTP->new($port);
     $c->send("POST /write HTTP/1.1\r\nHost: a\r\nContent-Length: "
-        . length($body) . "\r\n\r\n$body");
+        . length($body) . "\r\n\r\n$body", \$pause);
     $c->close();
-}
+    sleep 0.1;
 
-my $n = stored();
-ok($n == 0 || $n == 300, "all or nothing: $n");
+    my $n = stored();
+    ok($n == 0 || $n == 5000, "all or nothing, left after $pause s: $n");
+}
 
 is_written(post('/write', body()), 1, 'all is well at the end');
 
