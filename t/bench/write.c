@@ -3,7 +3,7 @@
  * Copyright (C) the ngx_http_prom_module authors
  *
  * The write path and federate without nginx: CPU ns a sample, ns a new series,
- * ns a series federated, bytes a series.
+ * ns a series federated, bytes a series and a sample.
  *
  *     write [--series N] [--rounds N] [--batch N] [--v2] [--unsorted]
  *           [--size MiB]
@@ -17,6 +17,7 @@
 #include "bodies.h"
 #include "path/prom_federate.h"
 #include "path/prom_write.h"
+#include "tsdb/prom_page.h"
 
 
 static size_t    opt_series = 100000, opt_rounds = 20, opt_batch = 2000;
@@ -71,7 +72,7 @@ federate(const char *text, int64_t now)
 {
     int                    rc;
     size_t                 len, bytes, lines;
-    double                 start, used;
+    double                 start, turn, used, longest;
     char                   error[512];
     uint8_t               *p, *end;
     prom_msg_t             msg;
@@ -95,12 +96,15 @@ federate(const char *text, int64_t now)
     bytes = 0;
     lines = 0;
     used = 0;
+    longest = 0;
     f = prom_federate_open(&db, &fconf, &selector, 1);
 
     do {
         start = cpu_ns();
         rc = prom_federate_fill(f, buf, sizeof(buf), &len);
-        used += cpu_ns() - start;
+        turn = cpu_ns() - start;
+        used += turn;
+        longest = prom_max(longest, turn);
         bytes += len;
 
         for (p = buf, end = buf + len;
@@ -112,12 +116,56 @@ federate(const char *text, int64_t now)
     } while (rc == PROM_AGAIN);
 
     printf("federate %-36s %8.0f ns a line, %zu lines, %.0f bytes a line, "
-           "%.2f ms\n", text, used / (double) lines, lines,
-           (double) bytes / (double) lines, used / 1e6);
+           "%.2f ms, longest turn %.0f us\n", text, used / (double) lines,
+           lines, (double) bytes / (double) lines, used / 1e6, longest / 1e3);
 
     prom_federate_close(f);
     prom_selector_destroy(&selector);
     prom_arena_free(&arena);
+}
+
+
+/* Bytes a sample takes in all chunks, and in the blocks that they lie in. */
+
+static void
+report_chunks(void)
+{
+    double           encoded, blocks, samples;
+    uint32_t         n, id;
+    prom_ref_t       ref;
+    prom_chunk_t    *chunk;
+    prom_shard_t    *shard;
+    prom_series_t   *series;
+
+    encoded = 0;
+    blocks = 0;
+    samples = 0;
+
+    for (n = 0; n < db.segment->shards; n++) {
+        shard = prom_shard(db.segment, n);
+
+        for (id = 0; id < shard->positions * PROM_HEADS_PER_PAGE; id++) {
+            series = prom_series_by_id(db.segment, shard, id);
+
+            if (series == NULL || !series->live) {
+                continue;
+            }
+
+            encoded += series->bits / 8.0;
+            blocks += series->room;
+            samples += series->samples;
+
+            for (ref = series->oldest; ref != 0; ref = chunk->younger) {
+                chunk = prom_at(db.segment, ref);
+                encoded += chunk->bytes;
+                blocks += (double) prom_block_size(db.segment, ref);
+                samples += chunk->samples;
+            }
+        }
+    }
+
+    printf("chunks: %.2f bytes a sample, %.2f with headers and room, %.0f "
+           "samples\n", encoded / samples, blocks / samples, samples);
 }
 
 
@@ -215,6 +263,7 @@ main(int argc, char **argv)
         now += 15000;
     }
 
+    report_chunks();
     federate("{__name__=~\".+\"}", now);
     federate("{job=\"kubernetes-pods-3\"}", now);
     federate("{instance=\"10.0.0.7:9100\"}", now);
