@@ -36,6 +36,19 @@
 #define PROM_EXPOSE_MASK   64
 
 
+/*
+ * A line while its labels are written.  Escaping may give two labels of a
+ * series one name, and no parser takes that: a name that needed no escaping
+ * stays, else the one that stands first, and the others are left out.
+ */
+typedef struct {
+    prom_str_t      key;
+    prom_escape_e   escape;
+    const uint8_t  *labels;             /* where they begin, before "{" */
+    bool            escaped;            /* the name of one of them */
+} prom_expose_line_t;
+
+
 static size_t prom_expose_external_room(const prom_expose_t *expose,
     uint64_t *lens);
 static uint8_t *prom_expose_fast(const prom_expose_t *expose, prom_str_t key,
@@ -47,8 +60,10 @@ static inline uint64_t prom_expose_present(const prom_expose_t *expose,
     prom_str_t name, uint64_t lens);
 static uint8_t *prom_expose_slow(const prom_expose_t *expose, prom_str_t key,
     uint8_t *p, uint8_t *end);
-static uint8_t *prom_expose_label(uint8_t *p, uint8_t *end, char before,
-    const prom_label_t *label, prom_escape_e escape);
+static uint8_t *prom_expose_label(prom_expose_line_t *line, uint8_t *p,
+    uint8_t *end, char before, const prom_label_t *label);
+static bool prom_expose_taken(const prom_expose_line_t *line,
+    const uint8_t *end, prom_str_t name);
 static inline uint8_t *prom_expose_tail(uint8_t *p, uint64_t value,
     int64_t timestamp);
 
@@ -124,12 +139,14 @@ static uint8_t *
 prom_expose_fast(const prom_expose_t *expose, prom_str_t key, uint64_t lens,
     uint8_t *p, uint8_t *end)
 {
-    char            before;
-    size_t          i, n, name_len;
-    uint64_t        present;
-    prom_str_t      metric;
-    prom_label_t    label;
-    const uint8_t  *pos, *src, *last, *skip;
+    char                 before;
+    size_t               i, n, name_len;
+    uint8_t             *q;
+    uint64_t             present;
+    prom_str_t           metric;
+    prom_label_t         label;
+    const uint8_t       *pos, *src, *last, *skip;
+    prom_expose_line_t   line;
 
     pos = key.data;
     last = pos + key.len;
@@ -154,6 +171,7 @@ prom_expose_fast(const prom_expose_t *expose, prom_str_t key, uint64_t lens,
 
     prom_expose_copy(p, metric.data, metric.len, last);
     p += metric.len;
+    line = (prom_expose_line_t) { key, expose->escape, p, false };
     *p++ = '{';
 
     while (pos != last) {
@@ -196,9 +214,9 @@ prom_expose_fast(const prom_expose_t *expose, prom_str_t key, uint64_t lens,
 
     for (i = 0; i < expose->n_external; i++) {
         if (((present >> i) & 1) == 0) {
-            p = prom_expose_label(p, end, before, &expose->external[i],
-                                  expose->escape);
-            before = ',';
+            q = prom_expose_label(&line, p, end, before, &expose->external[i]);
+            before = q != p ? ',' : before;
+            p = q;
         }
     }
 
@@ -311,11 +329,13 @@ static uint8_t *
 prom_expose_slow(const prom_expose_t *expose, prom_str_t key, uint8_t *p,
     uint8_t *end)
 {
-    char            before;
-    size_t          i;
-    prom_str_t      metric;
-    prom_label_t    label;
-    const uint8_t  *pos, *last;
+    char                 before;
+    size_t               i;
+    uint8_t             *q;
+    prom_str_t           metric;
+    prom_label_t         label;
+    const uint8_t       *pos, *last;
+    prom_expose_line_t   line;
 
     pos = key.data;
     last = pos + key.len;
@@ -332,19 +352,21 @@ prom_expose_slow(const prom_expose_t *expose, prom_str_t key, uint8_t *p,
     }
 
     p = prom_escape_name(p, end, metric, expose->escape);
+    line = (prom_expose_line_t) { key, expose->escape, p, false };
 
     while (prom_labels_next(&pos, last, &label)) {
         if (label.value.data != metric.data) {
-            p = prom_expose_label(p, end, before, &label, expose->escape);
-            before = ',';
+            q = prom_expose_label(&line, p, end, before, &label);
+            before = q != p ? ',' : before;
+            p = q;
         }
     }
 
     for (i = 0; i < expose->n_external; i++) {
         if (prom_labels_get(key, expose->external[i].name).len == 0) {
-            p = prom_expose_label(p, end, before, &expose->external[i],
-                                  expose->escape);
-            before = ',';
+            q = prom_expose_label(&line, p, end, before, &expose->external[i]);
+            before = q != p ? ',' : before;
+            p = q;
         }
     }
 
@@ -356,16 +378,71 @@ prom_expose_slow(const prom_expose_t *expose, prom_str_t key, uint8_t *p,
 }
 
 
+/* `p' as it was for a label that is left out. */
+
 static uint8_t *
-prom_expose_label(uint8_t *p, uint8_t *end, char before,
-    const prom_label_t *label, prom_escape_e escape)
+prom_expose_label(prom_expose_line_t *line, uint8_t *p, uint8_t *end,
+    char before, const prom_label_t *label)
 {
+    bool         escaped;
+    uint8_t     *start;
+    prom_str_t   name;
+
+    start = p;
+
     p = prom_escape_raw(p, end, (prom_str_t) { (uint8_t *) &before, 1 });
-    p = prom_escape_label(p, end, label->name, escape);
+    name.data = p;
+    p = prom_escape_label(p, end, label->name, line->escape);
+
+    if (p == NULL) {
+        return NULL;
+    }
+
+    if (line->escape != PROM_ESCAPE_ALLOW_UTF8) {
+        name.len = (size_t) (p - name.data);
+        escaped = !prom_str_eq(name, label->name);
+
+        if ((escaped && prom_labels_get(line->key, name).len > 0)
+            || ((escaped || line->escaped)
+                && prom_expose_taken(line, start, name)))
+        {
+            return start;
+        }
+
+        line->escaped |= escaped;
+    }
+
     p = prom_escape_raw(p, end, prom_str("=\""));
     p = prom_escape_value(p, end, label->value);
 
     return prom_escape_raw(p, end, prom_str("\""));
+}
+
+
+/* Whether a label that has been written, before `end', has this name. */
+
+static bool
+prom_expose_taken(const prom_expose_line_t *line, const uint8_t *end,
+    prom_str_t name)
+{
+    prom_str_t      other;
+    const uint8_t  *pos;
+
+    for (pos = line->labels; pos < end; pos++) {
+        other.data = pos + 1;
+        pos = memchr(other.data, '=', (size_t) (end - other.data));
+        other.len = (size_t) (pos - other.data);
+
+        if (prom_str_eq(other, name)) {
+            return true;
+        }
+
+        for (pos += 2; *pos != '"'; pos++) {
+            pos += *pos == '\\';
+        }
+    }
+
+    return false;
 }
 
 

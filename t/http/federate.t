@@ -32,6 +32,7 @@ http {
     }
     prom_tsdb own { size 4m; external_label instance us; }
     prom_tsdb wide { size 4m; }
+    prom_tsdb clash { size 4m; external_label e.f ext; }
     server {
         listen 127.0.0.1:8080;
         location /write { prom_remote_write m; }
@@ -46,6 +47,11 @@ http {
         listen 127.0.0.1:8082;
         location /write { prom_remote_write wide; }
         location /federate { prom_federate wide; }
+    }
+    server {
+        listen 127.0.0.1:8083;
+        location /write { prom_remote_write clash; }
+        location /federate { prom_federate clash; }
     }
 }
 EOF
@@ -390,6 +396,43 @@ for my $case (
         "$name\{instance=\"T\",job=\"t\"}",
         "$name\{$label=\"x\",c=\"y\",instance=\"T\",job=\"t\"}",
         "$fire\{instance=\"T\",job=\"t\"}"), "names: $escaping");
+}
+
+# names that escaping would make one
+
+my $clash = $t->port(8083);
+
+is(send_v1($clash, [
+    series('c1', { 'a.b' => 1, a_b => 2, 'a b' => 3, z => 4 }, [ 1, $now ]),
+    series('c2', { 'a.b' => 1, 'a b' => 3, 'é' => 'x="' }, [ 2, $now ]),
+    series('c3', { 'e.f' => 'own', 'U__a_2e_b' => 5, 'a.b' => 6 },
+        [ 3, $now ]),
+    series('c4', { e_f => 'own', 'a:b' => 1 }, [ 4, $now ]),
+])->{status}, 204, 'names that are alike');
+
+for my $case (
+    [ 'underscores', 'c1{a_b="2",z="4",e_f="ext",instance=""}',
+        'c2{a_b="3",_="x=\"",e_f="ext",instance=""}',
+        'c3{U__a_2e_b="5",a_b="6",e_f="own",instance=""}',
+        'c4{a_b="1",e_f="own",instance=""}' ],
+    [ 'values', 'c1{U__a_20_b="3",U__a_2e_b="1",a_b="2",z="4",'
+        . 'U__e_2e_f="ext",instance=""}',
+        'c2{U__a_20_b="3",U__a_2e_b="1",U___e9_="x=\"",U__e_2e_f="ext",'
+        . 'instance=""}',
+        'c3{U__a_2e_b="5",U__e_2e_f="own",instance=""}',
+        'c4{U__a_3a_b="1",e_f="own",U__e_2e_f="ext",instance=""}' ],
+    [ 'allow-utf-8', 'c1{"a b"="3","a.b"="1",a_b="2",z="4","e.f"="ext",'
+        . 'instance=""}',
+        'c2{"a b"="3","a.b"="1","é"="x=\"","e.f"="ext",instance=""}',
+        'c3{U__a_2e_b="5","a.b"="6","e.f"="own",instance=""}',
+        'c4{"a:b"="1",e_f="own","e.f"="ext",instance=""}' ])
+{
+    my ($escaping, @expected) = @$case;
+    my $text = http_get($clash, '/federate?match[]={n!="x"}',
+        Accept => "text/plain;escaping=$escaping")->{body};
+
+    is(join("\n", sort keys %{ text_series($text) }), join("\n",
+        sort @expected), "no name twice: $escaping");
 }
 
 like($all, qr/^\{"my\.name","a\.b"="x",c="y",instance="T",job="t"\} \d+ $now$/m,

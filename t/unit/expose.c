@@ -474,8 +474,12 @@ test_external(void)
               "__name__", "foo");
     is_sample(&expose, "foo{a_b=\"x\",instance=\"\"} 1 1000\n",
               "__name__", "foo", "a.b", "x");
-    is_sample(&expose, "foo{a_b=\"x\",a_b=\"q\\\"\\\\\\n\",instance=\"\"}"
-              " 1 1000\n", "__name__", "foo", "a_b", "x");
+    is_sample(&expose, "foo{a_b=\"x\",instance=\"\"} 1 1000\n",
+              "__name__", "foo", "a_b", "x");
+    is_sample(&expose, "foo{a_b=\"y\",c=\"=\\\",d=\\\\\",instance=\"\"}"
+              " 1 1000\n", "__name__", "foo", "a b", "x", "a_b", "y", "c", "=\",d=\\");
+    is_sample(&expose, "foo{a_b=\"x=\\\",\",instance=\"\"} 1 1000\n",
+              "__name__", "foo", "a b", "x=\",", "a-b", "y");
 
     expose.escape = PROM_ESCAPE_VALUES;
     is_sample(&expose, "foo{U__a_2e_b=\"q\\\"\\\\\\n\",instance=\"\"}"
