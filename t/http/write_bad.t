@@ -43,7 +43,8 @@ my @workers = $t->workers();
 
 srand 1;
 
-send_v1($port, [ map { series('kept', { n => $_ }, [ $_, $now - 9 ]) } 1 .. 50 ]);
+send_v1($port,
+    [ map { series('kept', { n => $_ }, [ $_, $now - 9 ]) } 1 .. 50 ]);
 
 my $before = federate($port);
 is(keys %$before, 50, 'what is there');

@@ -118,7 +118,8 @@ for my $case (
         'F{a="x\ny",instance=""}' ],
     [ 'quotes', { labels => [ [ '__name__', 'G' ], [ 'a', 'x"\\y' ] ] },
         'G{a="x\"\\\\y",instance=""}' ],
-    [ 'a label with a colon', { labels => [ [ '__name__', 'H' ], [ 'a:b', 1 ] ] },
+    [ 'a label with a colon',
+        { labels => [ [ '__name__', 'H' ], [ 'a:b', 1 ] ] },
         'H{"a:b"="1",instance=""}' ],
     [ 'long value', { labels => [ [ '__name__', 'I' ], [ 'a', 'x' x 4096 ] ] },
         'I{a="' . 'x' x 4096 . '",instance=""}' ])
@@ -282,7 +283,8 @@ for my $time ('9223372036854775807', -9223372036854775807 - 1, 0) {
 # values, bit for bit as far as text shows them
 
 for my $case ([ '+Inf', '+Inf' ], [ '-Inf', '-Inf' ], [ 'NaN', 'NaN' ],
-    [ 1e-320, '1e-320' ], [ -1.5, '-1.5' ], [ 0.1 + 0.2, '0.30000000000000004' ],
+    [ 1e-320, '1e-320' ], [ -1.5, '-1.5' ],
+    [ 0.1 + 0.2, '0.30000000000000004' ],
     [ \pack('H16', '010000000000f07f'), 'NaN' ],
     [ \pack('H16', '030000000000f07f'), 'NaN' ],
     [ \pack('H16', '020000000000f0ff'), 'NaN' ],

@@ -319,7 +319,8 @@ $m = fresh();
 is_taken(send_v2($port, [ series($m, { n => 1 }, [ 1, $now - 5 ]),
     series($m, { n => 2 }, [ 1, $now - 5 ]) ]), '2/0/0', 'two old series');
 is_refused(send_v2($port, [
-    series($m, { n => 1 }, [ 2, $now ]), series($m, { n => 2 }, [ 2, $now - 9 ]),
+    series($m, { n => 1 }, [ 2, $now ]),
+    series($m, { n => 2 }, [ 2, $now - 9 ]),
     series($m, { n => 3 }, [ 2, $now ]), series($m, { n => 4 }, [ 2, 1 ]),
 ]), '2/0/0', 'out of order sample: timestamp ' . ($now - 9)
     . " for series {__name__=\"$m\", n=\"2\"}\nout of bounds: timestamp 1 "

@@ -107,7 +107,7 @@ sub federate_text {
 }
 
 
-# What the selectors find, everything without any; { series => [ value, time ] }.
+# What the selectors find, all without any: { series => [ value, time ] }.
 
 sub federate {
     my ($port, @match) = @_;
