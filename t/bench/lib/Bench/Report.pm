@@ -5,7 +5,7 @@ package Bench::Report;
 # Results as text between the markers of benchmarks.md, and as a chart.
 #
 #     Bench::Report::write(dir => 'docs', results => ..., own => ...,
-#                          runs => 3, rounds => { $series => [ 10, 9 ] });
+#                          runs => 3, samples => { $series => 20 });
 #
 # In a directory without benchmarks.md the text is all that is written.
 
@@ -139,7 +139,6 @@ sub table {
     for my $series (sort { $a <=> $b } keys %{ $of{results} }) {
 
         my $found = $of{results}{$series};
-        my $samples = 1 + $of{rounds}{$series}[0] + $of{rounds}{$series}[1];
 
         $text .= '| **' . quantity($series) . ' series** |'
             . ' |' x @kinds . "\n";
@@ -147,7 +146,7 @@ sub table {
         for my $measure (@measures) {
             my ($key, $title, $unit) = @$measure;
 
-            $text .= '| ' . title($title, $samples) . ' |'
+            $text .= '| ' . title($title, $of{samples}{$series}) . ' |'
                 . join('', map { ' ' . cell($found, $_, $key, $unit) . ' |' }
                        @kinds) . "\n";
         }
@@ -293,13 +292,12 @@ sub chart {
 
     my ($series) = sort { $b <=> $a } keys %{ $of{results} };
     my $found = $of{results}{$series};
-    my $samples = 1 + $of{rounds}{$series}[0] + $of{rounds}{$series}[1];
     my @kinds = Bench::Server->kinds();
 
     my @panels = map {
         my ($key, $title, $unit) = @$_;
         {
-            title => title($title, $samples),
+            title => title($title, $of{samples}{$series}),
             bars => [ map {
                 my $value = median(@{ $found->{$_}{$key} || [] });
                 [ $_ eq 'ours', $value, defined $value

@@ -11,7 +11,8 @@ package Bench::Server;
 #         $server->stop();
 #     }
 #
-# Peers that are not installed are no kinds.
+# Peers that are not installed are no kinds.  The lookback is 30 minutes, so
+# that the slowest has time to take what the fastest takes.
 
 use strict;
 use warnings;
@@ -112,7 +113,7 @@ sub start_ours {
 http {
     %%GLOBALS_HTTP%%
     keepalive_requests 1000000;
-    prom_tsdb m { size $size; }
+    prom_tsdb m { size $size; lookback 30m; }
     server {
         listen 127.0.0.1:8080;
         location = /api/v1/write { prom_remote_write m; }
@@ -131,7 +132,8 @@ sub start_prometheus {
     my ($self, $t) = @_;
 
     $self->daemon(prometheus($t,
-        args => [ '--web.enable-remote-write-receiver' ]));
+        args => [ '--web.enable-remote-write-receiver',
+                  '--query.lookback-delta=30m' ]));
 }
 
 
@@ -176,7 +178,7 @@ sub path {
     my ($self, $selector) = @_;
 
     return '/federate?match[]=' . Prom::Daemon::escape($selector)
-        . ($self->{kind} eq 'victoria' ? '&max_lookback=5m' : '');
+        . ($self->{kind} eq 'victoria' ? '&max_lookback=30m' : '');
 }
 
 
