@@ -2,10 +2,10 @@ package Bench::Chart;
 
 # Copyright (C) the ngx_http_prom_module authors
 #
-# Bars in panels, each panel to a scale of its own, as SVG.
+# Bars in panels, as SVG; those of one scale share it.
 #
 #     svg(title => $text, names => [ $name, ... ],
-#         panels => [ { title => $text,
+#         panels => [ { title => $text, scale => $name,
 #                       bars => [ [ $is_ours, $value, $text ], ... ] }, ... ]);
 #
 # A value that is undefined has a text and no bar.
@@ -24,12 +24,22 @@ sub svg {
 
     my $y = 30;
     my $body = text(10, $y, $of{title}, 'font-weight="bold"');
+    my %most;
+
+    for my $panel (@{ $of{panels} }) {
+        my $most = \$most{$panel->{scale}};
+
+        for my $value (map { $_->[1] || 0 } @{ $panel->{bars} }) {
+            $$most = $value if !$$most || $value > $$most;
+        }
+    }
 
     for my $panel (@{ $of{panels} }) {
         $y += 34;
         $body .= text(10, $y, $panel->{title}, 'font-weight="bold"');
         $y += 8;
-        $body .= bars($y, $of{names}, @{ $panel->{bars} });
+        $body .= bars($y, $of{names}, $most{$panel->{scale}},
+            @{ $panel->{bars} });
         $y += $line * @{ $panel->{bars} };
     }
 
@@ -45,9 +55,8 @@ EOF
 
 
 sub bars {
-    my ($y, $names, @bars) = @_;
+    my ($y, $names, $most, @bars) = @_;
 
-    my ($most) = sort { $b <=> $a } map { $_->[1] || 0 } @bars;
     my $out = '';
 
     for my $i (0 .. $#bars) {

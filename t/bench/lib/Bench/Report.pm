@@ -297,11 +297,12 @@ sub chart {
     my @panels = map {
         my ($key, $title, $unit) = @$_;
         {
+            scale => $key =~ /^v[12]\z/ ? 'steady' : $key,
             title => title($title, $of{samples}{$series}),
             bars => [ map {
                 my $value = median(@{ $found->{$_}{$key} || [] });
                 [ $_ eq 'ours', $value, defined $value
-                    ? quantity($value) . ' ' . unit($unit) : 'not there' ]
+                    ? quantity($value) . ' ' . unit($unit) : 'not supported' ]
             } @kinds ],
         }
     } grep { $_->[0] !~ /^p\d/ } @measures;
