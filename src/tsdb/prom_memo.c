@@ -11,8 +11,8 @@
 #include "prom_memo.h"
 
 
-#define PROM_MEMO_SLOTS  4096           /* a power of two */
-#define PROM_MEMO_FULL   (PROM_MEMO_SLOTS / 4 * 3)
+#define PROM_MEMO_SLOTS  8192           /* a power of two */
+#define PROM_MEMO_FULL   (PROM_MEMO_SLOTS / 2)
 #define PROM_MEMO_BYTES  (64 << 20)
 
 
@@ -72,7 +72,7 @@ prom_memo_get(prom_memo_t *memo, const uint64_t secret[4],
         return slot->verdict;
     }
 
-    if (memo->used == PROM_MEMO_SLOTS - 1) {
+    if (memo->used == PROM_MEMO_FULL) {
         return PROM_AGAIN;
     }
 

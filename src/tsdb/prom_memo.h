@@ -6,7 +6,7 @@
  * once per distinct value, and never under a lock.  A value that is not known
  * is noted; prom_memo_test() then tries the noted ones.
  *
- * Bounded: when it is three quarters full, prom_memo_tidy() forgets all.
+ * Bounded: full, it notes nothing more until prom_memo_tidy() forgets all.
  */
 
 

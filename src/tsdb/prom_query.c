@@ -12,62 +12,7 @@
 
 #include <stdlib.h>
 
-#include "../base/prom_clock.h"
-#include "prom_index.h"
-#include "prom_memo.h"
-#include "prom_page.h"
-#include "prom_query.h"
-#include "prom_segment.h"
-#include "prom_series.h"
-
-
-#define PROM_QUERY_LOCKED    256        /* ids looked at under one lock */
-#define PROM_QUERY_SLICE     250000     /* ns of a slice */
-#define PROM_QUERY_SETS      8          /* postings that are intersected */
-#define PROM_QUERY_FETCH     6          /* series whose keys are fetched */
-
-
-typedef struct {
-    const prom_selector_t  *selector;
-    const prom_str_t       *names;      /* the only ones that can pass, where */
-    size_t                  n_names;    /* the selector lists them; else NULL */
-    bool                    wanted;     /* the current name passes */
-} prom_query_part_t;
-
-
-struct prom_query_s {
-    prom_tsdb_t         db;
-    int64_t             from;
-    int64_t             to;
-
-    prom_query_part_t  *parts;
-    size_t              n;
-    bool                listed;         /* all parts list their names */
-    prom_memo_t         memo;
-
-    /* the cursor; done: no name comes after */
-    bool                started;
-    bool                done;
-    uint32_t            shard;
-    uint32_t            id;
-    size_t              name_len;
-    uint8_t             name[PROM_KEY_MAX];
-    size_t              next_len;
-    uint8_t             next[PROM_KEY_MAX];
-
-    uint64_t            deadline;       /* of the slice, by prom_clock() */
-    prom_query_emit_pt  emit;
-    void               *ctx;
-
-    /* while a shard is locked: postings that all series wanted are in, the
-       smallest first; exact: all label pairs of the selector are among them */
-    const prom_postings_t  *sets[PROM_QUERY_SETS];
-    size_t                  n_sets;
-    bool                    exact;
-};
-
-
-static const prom_str_t  prom_query_label = { (uint8_t *) "__name__", 8 };
+#include "prom_query_state.h"
 
 
 /* A selector that names its metrics spares the walk over all names. */
@@ -137,6 +82,12 @@ prom_query_open(prom_tsdb_t *db, const prom_selector_t *selectors, size_t n,
     }
 
     query->done = query->n == 0;
+
+    if (query->n == 1 && !query->listed) {
+        query->parts[0].wanted = true;
+        query->gather.state = PROM_GATHER_FINDING;
+    }
+
     query->shard = db->segment->shards;
 
     return query;
@@ -146,6 +97,7 @@ prom_query_open(prom_tsdb_t *db, const prom_selector_t *selectors, size_t n,
 void
 prom_query_close(prom_query_t *query)
 {
+    prom_gather_free(&query->gather);
     prom_memo_free(&query->memo);
     free(query->parts);
     free(query);
@@ -227,9 +179,7 @@ prom_query_next_in(prom_query_t *query, uint32_t n, bool *found)
 }
 
 
-/* Which selectors the name passes: 1 some, 0 none, or PROM_LIMIT. */
-
-static int
+int
 prom_query_name_test(prom_query_t *query)
 {
     int                    rc, any;
@@ -309,15 +259,6 @@ prom_query_next_name(prom_query_t *query)
 }
 
 
-/* Whether the series that satisfy it are those of one label pair. */
-
-static inline bool
-prom_query_is_pair(const prom_matcher_t *matcher)
-{
-    return matcher->type == PROM_MATCH_EQ && matcher->value.len > 0;
-}
-
-
 /* 1, 0, PROM_AGAIN: a pattern must be tried first, or PROM_NOMEM. */
 
 static int
@@ -345,7 +286,9 @@ prom_query_part_test(prom_query_t *query, const prom_query_part_t *part,
         if (value.len == 0) {
             rc = matcher->matches_empty;
 
-        } else if (matcher->regex == NULL) {
+        } else if (matcher->regex == NULL
+                   || matcher->regex->kind != PROM_REGEX_PCRE)
+        {
             rc = prom_matcher_test(matcher, value);
 
         } else {
@@ -443,12 +386,9 @@ prom_query_add_set(prom_query_t *query, const prom_shard_t *shard,
 }
 
 
-/*
- * The postings of the name and, where only one selector is left, of its other
- * equalities.  False: nothing in this shard can match.
- */
-static bool
-prom_query_find_sets(prom_query_t *query, const prom_shard_t *shard)
+bool
+prom_query_find_sets(prom_query_t *query, const prom_shard_t *shard,
+    bool named)
 {
     size_t                  i, wanted;
     const prom_matcher_t   *matcher;
@@ -459,8 +399,9 @@ prom_query_find_sets(prom_query_t *query, const prom_shard_t *shard)
     selector = NULL;
     wanted = 0;
 
-    if (!prom_query_add_set(query, shard, prom_query_label,
-                            prom_query_name(query)))
+    if (named
+        && !prom_query_add_set(query, shard, prom_query_label,
+                               prom_query_name(query)))
     {
         return false;
     }
@@ -476,7 +417,7 @@ prom_query_find_sets(prom_query_t *query, const prom_shard_t *shard)
         return true;
     }
 
-    query->exact = true;
+    query->exact = named;
 
     for (i = 0; i < selector->n; i++) {
         matcher = selector->matchers + i;
@@ -494,9 +435,7 @@ prom_query_find_sets(prom_query_t *query, const prom_shard_t *shard)
 }
 
 
-/* The next ids of the smallest set, *last their last; n of them pass all. */
-
-static size_t
+size_t
 prom_query_ids(prom_query_t *query, uint32_t *ids, size_t *read,
     uint32_t *last)
 {
@@ -542,36 +481,19 @@ prom_query_fetch(const prom_segment_t *seg, const prom_series_t *series)
 }
 
 
-/*
- * Up to PROM_QUERY_LOCKED ids of the current shard.  Sets the cursor behind
- * the last that is done with.  PROM_OK, PROM_AGAIN: no room, or PROM_NOMEM.
- */
-static int
-prom_query_batch(prom_query_t *query, const prom_shard_t *shard)
+int
+prom_query_rows(prom_query_t *query, prom_series_t **series, size_t n,
+    size_t *done)
 {
     int              rc;
     bool             waiting;
-    size_t           i, n, read;
-    uint32_t         last, ids[PROM_QUERY_LOCKED];
+    size_t           i;
     prom_str_t       key;
-    prom_series_t   *series[PROM_QUERY_LOCKED];
     prom_segment_t  *seg;
 
     seg = query->db.segment;
-    n = 0;
-    read = 0;
-    last = 0;
-
-    if (prom_query_find_sets(query, shard)) {
-        n = prom_query_ids(query, ids, &read, &last);
-    }
-
-    for (i = 0; i < n; i++) {
-        series[i] = prom_series_by_id(seg, shard, ids[i]);
-        __builtin_prefetch(series[i]);
-    }
-
     waiting = false;
+    *done = n;
 
     for (i = 0; i < n; i++) {
 
@@ -583,6 +505,7 @@ prom_query_batch(prom_query_t *query, const prom_shard_t *shard)
         rc = prom_query_series_test(query, key);
 
         if (rc == PROM_NOMEM) {
+            *done = i;
             return rc;
         }
 
@@ -591,7 +514,7 @@ prom_query_batch(prom_query_t *query, const prom_shard_t *shard)
             /* go on only to note what else must be tried */
 
             waiting = true;
-            query->id = ids[i];
+            *done = i;
         }
 
         if (rc != 1 || waiting) {
@@ -599,24 +522,66 @@ prom_query_batch(prom_query_t *query, const prom_shard_t *shard)
         }
 
         if (prom_query_row(query, series[i], key) != PROM_OK) {
-            query->id = ids[i];
+            *done = i;
             return PROM_AGAIN;
         }
     }
 
-    if (waiting) {
-        return PROM_OK;
-    }
+    if (!waiting || *done > 0) {
+        query->stuck = 0;
 
-    if (read == PROM_QUERY_LOCKED) {
-        query->id = last + 1;
-        return PROM_OK;
-    }
+    } else if (query->memo.untried == 0 && ++query->stuck > 1) {
 
-    query->shard++;
-    query->id = 0;
+        /* the memo is full, and not only of what others left in it */
+
+        return PROM_LIMIT;
+    }
 
     return PROM_OK;
+}
+
+
+/*
+ * Up to PROM_QUERY_LOCKED ids of the current shard.  Sets the cursor behind
+ * the last that is done with.  PROM_OK, PROM_AGAIN: no room, or PROM_NOMEM.
+ */
+static int
+prom_query_batch(prom_query_t *query, const prom_shard_t *shard)
+{
+    int              rc;
+    size_t           i, n, read, done;
+    uint32_t         last, ids[PROM_QUERY_LOCKED];
+    prom_series_t   *series[PROM_QUERY_LOCKED];
+    prom_segment_t  *seg;
+
+    seg = query->db.segment;
+    n = 0;
+    read = 0;
+    last = 0;
+
+    if (prom_query_find_sets(query, shard, true)) {
+        n = prom_query_ids(query, ids, &read, &last);
+    }
+
+    for (i = 0; i < n; i++) {
+        series[i] = prom_series_by_id(seg, shard, ids[i]);
+        __builtin_prefetch(series[i]);
+    }
+
+    rc = prom_query_rows(query, series, n, &done);
+
+    if (done < n) {
+        query->id = ids[done];
+
+    } else if (read == PROM_QUERY_LOCKED) {
+        query->id = last + 1;
+
+    } else {
+        query->shard++;
+        query->id = 0;
+    }
+
+    return rc;
 }
 
 
@@ -630,14 +595,30 @@ prom_query_step(prom_query_t *query)
     seg = query->db.segment;
 
     if (query->memo.untried > 0) {
+        query->tried = true;
         return prom_memo_test(&query->memo, query->deadline);
+    }
+
+    if (query->gather.state == PROM_GATHER_FINDING) {
+        return prom_gather_find(query);
+    }
+
+    /* what was tried just now is wanted just now: with it some series passes
+       or not, and the query moves on */
+
+    if (!query->tried) {
+        prom_memo_tidy(&query->memo);
+    }
+
+    query->tried = false;
+
+    if (query->gather.state == PROM_GATHER_FOUND) {
+        return prom_gather_step(query);
     }
 
     if (query->shard == seg->shards) {
         return prom_query_next_name(query);
     }
-
-    prom_memo_tidy(&query->memo);
 
     shard = prom_shard_lock(seg, query->shard);
     rc = prom_query_batch(query, shard);
