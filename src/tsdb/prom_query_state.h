@@ -69,7 +69,6 @@ struct prom_query_s {
     bool                listed;         /* all parts list their names */
     prom_memo_t         memo;
     bool                tried;          /* patterns, just now */
-    bool                stuck;          /* the memo had no room for a series */
     uint32_t            stuck;          /* batches that found the memo full */
     prom_gather_t       gather;
 
