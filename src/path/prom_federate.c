@@ -6,7 +6,9 @@
 
 #include <stdlib.h>
 
+#include "../tsdb/prom_batch.h"
 #include "../tsdb/prom_query.h"
+#include "prom_families.h"
 #include "prom_federate.h"
 
 
@@ -19,6 +21,7 @@
 
 
 struct prom_federate_s {
+    prom_tsdb_t     db;
     prom_query_t   *query;
     prom_expose_t   expose;
     bool            ended;
@@ -30,8 +33,10 @@ struct prom_federate_s {
     size_t          family_len;         /* the family that is open */
     uint8_t         family[PROM_KEY_MAX];
     bool            opened;
+    prom_families_t families;           /* where names are escaped */
 
-    uint8_t        *line;               /* allocated when first needed */
+    uint8_t        *line;               /* allocated when first needed, */
+    bool            line_wanted;        /* but not under the store's lock */
     size_t          line_len;
     size_t          line_sent;
     bool            failed;             /* no memory for it */
@@ -49,6 +54,7 @@ prom_federate_open(prom_tsdb_t *db, const prom_federate_conf_t *conf,
         return NULL;
     }
 
+    federate->db = *db;
     federate->expose = conf->expose;
     federate->query = prom_query_open(db, selectors, n,
                                       conf->now - conf->lookback, conf->now);
@@ -66,22 +72,38 @@ void
 prom_federate_close(prom_federate_t *federate)
 {
     prom_query_close(federate->query);
+    free(federate->families.slots);
     free(federate->line);
     free(federate);
 }
 
 
-/* A sample, with the line of its family where it is the first. */
-
+/*
+ * A sample, with the line of its family where it is the first and the family
+ * has none yet: *typed is set to the hash of that line.
+ */
 static uint8_t *
 prom_federate_write(prom_federate_t *federate, const prom_row_t *row,
-    bool first, uint8_t *p, uint8_t *end)
+    bool first, uint8_t *p, uint8_t *end, uint64_t *typed)
 {
+    uint8_t   *q;
+    uint64_t   hash;
+
+    *typed = 0;
+
     if (first) {
-        p = prom_expose_family(&federate->expose,
+        q = prom_expose_family(&federate->expose,
                                prom_query_name(federate->query), p, end);
-        if (p == NULL) {
+        if (q == NULL) {
             return NULL;
+        }
+
+        hash = prom_batch_hash(&federate->db, (prom_str_t) {
+                                   p, (size_t) (q - p) });
+
+        if (!prom_families_has(&federate->families, hash)) {
+            *typed = hash;
+            p = q;
         }
     }
 
@@ -90,22 +112,21 @@ prom_federate_write(prom_federate_t *federate, const prom_row_t *row,
 }
 
 
+/* Into the memory for long lines, where there is some by now. */
+
 static bool
 prom_federate_long_line(prom_federate_t *federate, const prom_row_t *row,
-    bool first)
+    bool first, uint64_t *typed)
 {
     uint8_t  *p;
 
     if (federate->line == NULL) {
-        federate->line = malloc(PROM_FEDERATE_LINE);
+        federate->line_wanted = true;
+        return false;
     }
 
-    p = federate->line;
-
-    if (p != NULL) {
-        p = prom_federate_write(federate, row, first, p,
-                                p + PROM_FEDERATE_LINE);
-    }
+    p = prom_federate_write(federate, row, first, federate->line,
+                            federate->line + PROM_FEDERATE_LINE, typed);
 
     if (p == NULL) {
         federate->failed = true;
@@ -140,6 +161,7 @@ prom_federate_emit(void *ctx, const prom_row_t *row)
 {
     bool              first;
     uint8_t          *p;
+    uint64_t          typed;
     prom_str_t        name;
     prom_federate_t  *federate;
 
@@ -154,18 +176,23 @@ prom_federate_emit(void *ctx, const prom_row_t *row)
             || !prom_str_eq(name, (prom_str_t) { federate->family,
                                                  federate->family_len });
 
-    p = prom_federate_write(federate, row, first, federate->p, federate->end);
+    p = prom_federate_write(federate, row, first, federate->p, federate->end,
+                            &typed);
 
     if (p != NULL) {
         federate->p = p;
 
     } else if (!federate->empty
-               || !prom_federate_long_line(federate, row, first))
+               || !prom_federate_long_line(federate, row, first, &typed))
     {
         return false;
     }
 
     federate->empty = false;
+
+    if (typed != 0 && federate->expose.escape != PROM_ESCAPE_ALLOW_UTF8) {
+        prom_families_add(&federate->families, typed);
+    }
 
     if (first) {
         memcpy(federate->family, name.data, name.len);
@@ -177,15 +204,39 @@ prom_federate_emit(void *ctx, const prom_row_t *row)
 }
 
 
+/* What a slice may need, before it holds a lock. */
+
+static bool
+prom_federate_prepare(prom_federate_t *federate, size_t size)
+{
+    if (federate->line_wanted && federate->line == NULL) {
+        federate->line = malloc(PROM_FEDERATE_LINE);
+
+        if (federate->line == NULL) {
+            return false;
+        }
+    }
+
+    /* a family and its sample take more than 16 bytes, a long line one more */
+
+    return federate->expose.escape == PROM_ESCAPE_ALLOW_UTF8
+           || prom_families_reserve(&federate->families, size / 16 + 1);
+}
+
+
 int
 prom_federate_fill(prom_federate_t *federate, uint8_t *buf, size_t size,
     size_t *len)
 {
     int  rc;
 
+    *len = 0;
     federate->p = buf;
     federate->end = buf + size;
-    federate->empty = true;
+
+    if (!prom_federate_prepare(federate, size)) {
+        return PROM_NOMEM;
+    }
 
     prom_federate_drain(federate);
     federate->empty = federate->p == buf;

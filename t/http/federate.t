@@ -435,6 +435,21 @@ for my $case (
         sort @expected), "no name twice: $escaping");
 }
 
+# metric names that escaping makes one have one TYPE line
+
+is(send_v1($clash, [
+    map { series($_, { alike => 1, from => $_ }, [ 1, $now ]) }
+        'same.name', 'same_name', 'same~name', 'other'
+])->{status}, 204, 'metric names that are alike');
+
+my $alike = http_get($clash, '/federate?match[]={alike="1"}',
+    Accept => 'text/plain;escaping=underscores')->{body};
+
+is(join("\n", grep { /^#/ } split /\n/, $alike),
+    "# TYPE other untyped\n# TYPE same_name untyped",
+    'one TYPE line for names that are printed alike');
+is(scalar(() = $alike =~ /^same_name\{/mg), 3, 'and all their series');
+
 like($all, qr/^\{"my\.name","a\.b"="x",c="y",instance="T",job="t"\} \d+ $now$/m,
     'names: allow-utf-8');
 like($all, qr/^\{"花火",instance="T",job="t"\} \d+ $now$/m,
