@@ -98,10 +98,44 @@ prom_write_end(prom_write_t *write, uint32_t status)
 static void
 prom_write_undo(prom_write_t *write)
 {
+    write->batch.entries = write->made.data;
+    write->batch.n = write->made.n;
+
+    prom_batch_undo(&write->db, &write->batch);
+
     write->batch.entries = write->entries.data;
     write->batch.n = write->entries.n;
 
     prom_batch_undo(&write->db, &write->batch);
+}
+
+
+/*
+ * Before the request begins anew: the series it made will be found then, as if
+ * they were somebody else's.
+ */
+static bool
+prom_write_remember(prom_write_t *write)
+{
+    size_t         i;
+    prom_entry_t  *entries;
+
+    entries = write->entries.data;
+
+    for (i = 0; i < write->entries.n; i++) {
+
+        if (!entries[i].created) {
+            continue;
+        }
+
+        if (!prom_vec_reserve(&write->made, 1, sizeof(prom_entry_t))) {
+            return false;
+        }
+
+        ((prom_entry_t *) write->made.data)[write->made.n++] = entries[i];
+    }
+
+    return true;
 }
 
 
@@ -133,7 +167,6 @@ prom_write_begin(prom_write_t *write)
     body.len = write->body.n;
 
     prom_batch_begin(&write->db, &write->batch);
-    prom_arena_free(&write->keys);
     prom_write_report_init(&write->report);
 
     write->entries.n = 0;
@@ -178,6 +211,7 @@ prom_write_start(prom_write_t *write, prom_str_t body, int64_t now)
     write->now = now;
 
     write->entries.n = 0;
+    write->made.n = 0;
 
     rc = prom_snappy_decode(body, write->conf.max_decoded, &write->body,
                             &write->report.whole);
@@ -531,7 +565,8 @@ prom_write_commit(prom_write_t *write)
             return;
         }
 
-        rc = prom_write_begin(write);
+        rc = prom_write_remember(write) ? prom_write_begin(write)
+                                        : PROM_NOMEM;
 
         if (rc != PROM_OK) {
             prom_write_fail(write, rc);
@@ -586,6 +621,7 @@ prom_write_close(prom_write_t *write)
         prom_vec_reset(&write->verdicts, 1, PROM_WRITE_KEEP);
         prom_vec_reset(&write->entries, sizeof(prom_entry_t),
                        PROM_WRITE_KEEP);
+        prom_vec_reset(&write->made, sizeof(prom_entry_t), PROM_WRITE_KEEP);
         prom_vec_reset(&write->messages, sizeof(prom_str_t), PROM_WRITE_KEEP);
         prom_vec_reset(&write->prw2.symbols, sizeof(prom_str_t),
                        PROM_WRITE_KEEP);
@@ -600,6 +636,7 @@ prom_write_close(prom_write_t *write)
     prom_vec_free(&write->samples);
     prom_vec_free(&write->verdicts);
     prom_vec_free(&write->entries);
+    prom_vec_free(&write->made);
     prom_vec_free(&write->messages);
     prom_prw2_close(&write->prw2);
     free(write);

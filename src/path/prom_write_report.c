@@ -66,6 +66,14 @@ prom_report_value(prom_msg_t *msg, uint64_t value)
 {
     uint8_t  text[PROM_DOUBLE_LEN];
 
+    if (value == UINT64_C(0x8000000000000000)) {
+
+        /* what differs from 0 must not look the same */
+
+        prom_msg_add(msg, "-0");
+        return;
+    }
+
     prom_msg_add_str(msg, (prom_str_t) {
                               text, prom_double_write(text, value) - text },
                      PROM_DOUBLE_LEN);

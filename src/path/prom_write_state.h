@@ -37,6 +37,8 @@ struct prom_write_s {
     prom_vec_t             samples;     /* prom_sample_t */
     prom_vec_t             verdicts;    /* uint8_t */
     prom_vec_t             entries;     /* prom_entry_t */
+    prom_vec_t             made;        /* prom_entry_t: series of this request,
+                                           before it began anew */
     prom_vec_t             messages;    /* prom_str_t: where entries are from */
     prom_arena_t           keys;        /* of series that were not known: no
                                            more than the body expands to */
