@@ -635,6 +635,85 @@ test_v2(void)
 }
 
 
+/*
+ * References of one to ten bytes, packed and alone, so that they begin and end
+ * at every place of a word and of the message.
+ */
+static void
+test_packed(void)
+{
+    bool               good;
+    uint32_t           want[64];
+    uint64_t           seed, value;
+    unsigned           i, n, bytes, bad, round;
+    prom_vec_t         samples;
+    prom_prw2_t        reader;
+    prom_prw_series_t  series;
+
+    bad = 0;
+    seed = 1;
+    memset(&samples, 0, sizeof(samples));
+    memset(&reader, 0, sizeof(reader));
+
+    for (round = 0; round < 3000; round++) {
+        enc_start(&enc);
+        enc_open(&enc, 5);
+        enc_open(&enc, 1);
+
+        n = round % 64;
+
+        for (i = 0; i < n; i++) {
+
+            if (i == n / 2 && round % 3 == 0) {
+                enc_close(&enc);
+                enc_tag(&enc, 1, 0);
+            }
+
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            value = seed >> 10;
+            bytes = round % 2 ? 1 + (unsigned) (seed >> 60) % 10 : 1;
+            value &= bytes < 10 ? (UINT64_C(1) << 7 * bytes) - 1 : UINT64_MAX;
+            want[i] = (uint32_t) value;
+
+            while (bytes-- > 1) {
+                enc_bytes(&enc, (uint8_t []) { value | 0x80 }, 1);
+                value >>= 7;
+            }
+
+            enc_bytes(&enc, (uint8_t []) { value & 0x7f }, 1);
+
+            if (i == n / 2 && round % 3 == 0) {
+                enc_open(&enc, 1);
+            }
+        }
+
+        enc_close(&enc);
+        enc_close(&enc);
+
+        prom_msg_init(&msg, text, sizeof(text));
+
+        good = prom_prw2_open(&reader, (prom_str_t) { enc.data, enc.len },
+                              &msg) == PROM_OK
+               && prom_prw2_next(&reader, &series, &samples, &msg) == 1
+               && reader.refs.n == n
+               && (n == 0 || memcmp(reader.refs.data, want, n * 4) == 0);
+        bad += !good;
+
+        if (good) {
+            prom_prw2_reread(&reader, series.message);
+            bad += reader.refs.n != n
+                   || (n > 0 && memcmp(reader.refs.data, want, n * 4) != 0);
+        }
+    }
+
+    tap_is_int(bad, 0, "v2: references of one to ten bytes");
+
+    prom_prw2_close(&reader);
+    prom_vec_free(&samples);
+    enc_start(&enc);
+}
+
+
 static void
 test_checks(void)
 {
@@ -1307,6 +1386,7 @@ main(void)
     test_samples(1);
     test_samples(2);
     test_v2();
+    test_packed();
     test_checks();
 
     for (place = 0; place < sizeof(places) / sizeof(places[0]); place++) {
