@@ -5,7 +5,8 @@ package Bench::Report;
 # Results as text between the markers of benchmarks.md, and as a chart.
 #
 #     Bench::Report::write(dir => 'docs', results => ..., own => ...,
-#                          runs => 3, samples => { $series => 20 });
+#                          runs => 3, load => '0.12',
+#                          samples => { $series => 20 });
 #
 # In a directory without benchmarks.md the text is all that is written.
 
@@ -82,7 +83,6 @@ sub machine {
     my ($revision, $failed) = run('git', '-C', top(), 'describe', '--always',
         '--dirty');
     my ($gcc) = run('gcc', '-dumpfullversion');
-    my ($load) = Prom::HTTP::slurp('/proc/loadavg') =~ /^(\S+)/;
 
     chomp($revision, $gcc);
 
@@ -95,6 +95,7 @@ sub machine {
         [ 'this module', ($failed ? '' : "revision $revision, ")
             . 'nginx ' . Bench::Server::version('ours') . ", gcc $gcc" ],
         [ 'runs', "$of{runs}, medians" ],
+        [ 'load average before', $of{load} ],
     );
 
     for my $kind (grep { $_ ne 'ours' } Bench::Server->kinds()) {
