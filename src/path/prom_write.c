@@ -189,6 +189,12 @@ prom_write_begin(prom_write_t *write)
 
     rc = prom_prw2_open(&write->prw2, body, &write->report.whole);
 
+    if (rc == PROM_LIMIT) {
+        prom_msg_add(&write->report.whole, "the request has more than %u "
+                     "symbols", PROM_PRW_SYMBOLS);
+        rc = PROM_ERROR;
+    }
+
     if (rc == PROM_OK) {
         write->intern = prom_intern_get(&write->db);
 
@@ -441,6 +447,12 @@ prom_write_read(prom_write_t *write)
         if (rc != PROM_OK) {
             break;
         }
+    }
+
+    if (rc == PROM_LIMIT) {
+        prom_msg_add(msg, "the request has more than %u samples",
+                     PROM_PRW_SAMPLES);
+        rc = PROM_ERROR;
     }
 
     if (rc == PROM_ERROR || rc == PROM_NOMEM) {

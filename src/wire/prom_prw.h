@@ -25,6 +25,10 @@
 #include "../labels/prom_labels.h"
 
 
+#define PROM_PRW_SAMPLES  (1u << 20)    /* of a request, a hundred times what */
+#define PROM_PRW_SYMBOLS  (1u << 20)    /* senders send: bounds its memory */
+
+
 typedef struct {
     prom_str_t   message;               /* the TimeSeries as a whole */
     prom_str_t   run;                   /* 1.0: the label fields where they
@@ -52,7 +56,10 @@ typedef struct {
 
 void prom_prw1_open(prom_prw1_t *reader, prom_str_t body);
 
-/* 1: a series, 0: the end, PROM_ERROR with a message, PROM_NOMEM. */
+/*
+ * 1: a series, 0: the end, PROM_ERROR with a message, PROM_LIMIT: there would
+ * be more than PROM_PRW_SAMPLES samples, PROM_NOMEM.
+ */
 int prom_prw1_next(prom_prw1_t *reader, prom_prw_series_t *series,
     prom_vec_t *samples, prom_msg_t *msg);
 
@@ -73,7 +80,10 @@ typedef struct {
     prom_vec_t      refs;               /* uint32_t, of the series just read */
 } prom_prw2_t;
 
-/* Reads the symbols, wherever they stand; PROM_OK, PROM_ERROR, PROM_NOMEM. */
+/*
+ * Reads the symbols, wherever they stand.  PROM_OK, PROM_ERROR, PROM_LIMIT:
+ * more than PROM_PRW_SYMBOLS, PROM_NOMEM.
+ */
 int prom_prw2_open(prom_prw2_t *reader, prom_str_t body, prom_msg_t *msg);
 int prom_prw2_next(prom_prw2_t *reader, prom_prw_series_t *series,
     prom_vec_t *samples, prom_msg_t *msg);

@@ -70,108 +70,6 @@ prom_prw1_label(prom_str_t message, prom_label_t *label)
 }
 
 
-/* An Exemplar: labels, a value, a time. */
-
-static bool
-prom_prw1_exemplar(prom_str_t message)
-{
-    uint64_t        value;
-    prom_str_t      bytes;
-    prom_field_t    field;
-    prom_label_t    label;
-    const uint8_t  *pos, *end;
-
-    pos = message.data;
-    end = pos + message.len;
-
-    while (pos < end) {
-
-        if (!prom_proto_field(&pos, end, &field)) {
-            return false;
-        }
-
-        switch (field.number) {
-
-        case 1:
-            if (field.wire != PROM_WIRE_BYTES
-                || !prom_proto_bytes(&pos, end, &bytes)
-                || !prom_prw1_label(bytes, &label))
-            {
-                return false;
-            }
-
-            break;
-
-        case 2:
-            if (field.wire != PROM_WIRE_FIXED64
-                || !prom_proto_fixed64(&pos, end, &value))
-            {
-                return false;
-            }
-
-            break;
-
-        case 3:
-            if (field.wire != PROM_WIRE_VARINT
-                || !prom_proto_varint(&pos, end, &value))
-            {
-                return false;
-            }
-
-            break;
-
-        default:
-            if (!prom_proto_skip(&pos, end, field.wire)) {
-                return false;
-            }
-        }
-    }
-
-    return true;
-}
-
-
-static bool
-prom_prw1_metadata(prom_str_t message)
-{
-    uint32_t        wire;
-    prom_field_t    field;
-    const uint8_t  *pos, *end;
-
-    pos = message.data;
-    end = pos + message.len;
-
-    while (pos < end) {
-
-        if (!prom_proto_field(&pos, end, &field)) {
-            return false;
-        }
-
-        switch (field.number) {
-
-        case 1:
-            wire = PROM_WIRE_VARINT;
-            break;
-
-        case 2:
-        case 4:
-        case 5:
-            wire = PROM_WIRE_BYTES;
-            break;
-
-        default:
-            wire = field.wire;
-        }
-
-        if (field.wire != wire || !prom_proto_skip(&pos, end, wire)) {
-            return false;
-        }
-    }
-
-    return true;
-}
-
-
 /*
  * The label fields as they come from a sender: hops from one to the next and
  * does not look inside.
@@ -215,7 +113,7 @@ static int
 prom_prw1_part(prom_prw_series_t *series, uint32_t number, prom_str_t bytes,
     prom_vec_t *samples, prom_msg_t *msg)
 {
-    prom_sample_t  *sample;
+    int  rc;
 
     switch (number) {
 
@@ -227,28 +125,18 @@ prom_prw1_part(prom_prw_series_t *series, uint32_t number, prom_str_t bytes,
         return PROM_OK;
 
     case 2:
-        if (!prom_vec_reserve(samples, 1, sizeof(prom_sample_t))) {
-            return PROM_NOMEM;
-        }
-
-        sample = (prom_sample_t *) samples->data + samples->n;
-
-        if (!prom_prw_sample(bytes, sample)) {
-            return prom_prw1_error(msg, "Sample");
-        }
-
-        samples->n++;
-        series->samples++;
-        return PROM_OK;
+        rc = prom_prw_add_sample(samples, bytes);
+        series->samples += (rc == PROM_OK);
+        return rc == PROM_ERROR ? prom_prw1_error(msg, "Sample") : rc;
 
     case 3:
         series->exemplars++;
-        return prom_prw1_exemplar(bytes) ? PROM_OK
-                                         : prom_prw1_error(msg, "Exemplar");
+        return prom_prw_well_formed(bytes, &prom_prw1_exemplar)
+               ? PROM_OK : prom_prw1_error(msg, "Exemplar");
 
     default:
         series->histograms++;
-        return prom_prw_histogram(bytes.data, bytes.data + bytes.len)
+        return prom_prw_well_formed(bytes, &prom_prw_histogram)
                ? PROM_OK : prom_prw1_error(msg, "Histogram");
     }
 }
@@ -329,7 +217,7 @@ prom_prw1_next(prom_prw1_t *reader, prom_prw_series_t *series,
         }
 
         if (field.number == PROM_PRW1_METADATA) {
-            if (!prom_prw1_metadata(bytes)) {
+            if (!prom_prw_well_formed(bytes, &prom_prw1_metadata)) {
                 return prom_prw1_error(msg, "MetricMetadata");
             }
 

@@ -55,6 +55,10 @@ prom_prw2_open(prom_prw2_t *reader, prom_str_t body, prom_msg_t *msg)
             continue;
         }
 
+        if (reader->symbols.n == PROM_PRW_SYMBOLS) {
+            return PROM_LIMIT;
+        }
+
         if (!prom_vec_reserve(&reader->symbols, 1, sizeof(prom_str_t))) {
             return PROM_NOMEM;
         }
@@ -224,86 +228,31 @@ prom_prw2_metadata(prom_str_t message, prom_prw_series_t *series)
 }
 
 
-/* Its references are looked at on the wire only: exemplars are not kept. */
-
-static bool
-prom_prw2_exemplar(prom_str_t message)
-{
-    uint32_t        wire;
-    uint64_t        value;
-    prom_str_t      bytes;
-    prom_field_t    field;
-    const uint8_t  *pos, *end, *p;
-
-    pos = message.data;
-    end = pos + message.len;
-
-    while (pos < end) {
-
-        if (!prom_proto_field(&pos, end, &field)) {
-            return false;
-        }
-
-        if (field.number == 1 && field.wire == PROM_WIRE_BYTES) {
-
-            if (!prom_proto_bytes(&pos, end, &bytes)) {
-                return false;
-            }
-
-            for (p = bytes.data; p < bytes.data + bytes.len; /* void */) {
-                if (!prom_proto_varint(&p, bytes.data + bytes.len, &value)) {
-                    return false;
-                }
-            }
-
-            continue;
-        }
-
-        wire = field.number == 2 ? PROM_WIRE_FIXED64 : PROM_WIRE_VARINT;
-
-        if ((field.number <= 3 && field.wire != wire)
-            || !prom_proto_skip(&pos, end, field.wire))
-        {
-            return false;
-        }
-    }
-
-    return true;
-}
-
-
 static int
 prom_prw2_part(prom_prw_series_t *series, uint32_t number, prom_str_t bytes,
     prom_vec_t *samples, prom_msg_t *msg)
 {
-    prom_sample_t  *sample;
+    int  rc;
 
     switch (number) {
 
     case 2:
-        if (!prom_vec_reserve(samples, 1, sizeof(prom_sample_t))) {
-            return PROM_NOMEM;
-        }
-
-        sample = (prom_sample_t *) samples->data + samples->n;
-
-        if (!prom_prw_sample(bytes, sample)) {
-            return prom_prw2_error(msg, "Sample");
-        }
-
-        samples->n++;
-        series->samples++;
-        return PROM_OK;
+        rc = prom_prw_add_sample(samples, bytes);
+        series->samples += (rc == PROM_OK);
+        return rc == PROM_ERROR ? prom_prw2_error(msg, "Sample") : rc;
 
     case 3:
         series->histograms++;
-        return prom_prw_histogram(bytes.data, bytes.data + bytes.len)
+        return prom_prw_well_formed(bytes, &prom_prw_histogram)
                ? PROM_OK : prom_prw2_error(msg, "Histogram");
 
     case 4:
+
+        /* its references are not looked up: exemplars are not kept */
+
         series->exemplars++;
-        return prom_prw2_exemplar(bytes) ? PROM_OK
-                                         : prom_prw2_error(msg, "Exemplar");
+        return prom_prw_well_formed(bytes, &prom_prw2_exemplar)
+               ? PROM_OK : prom_prw2_error(msg, "Exemplar");
 
     default:
         return prom_prw2_metadata(bytes, series)

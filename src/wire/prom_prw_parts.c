@@ -55,8 +55,75 @@ prom_prw_sample_slow(const uint8_t *pos, const uint8_t *end,
 }
 
 
+#define prom_schema(parts)  { parts, sizeof(parts) }
+
+
+static const uint8_t  prom_span_parts[] = {
+    PROM_PART_UNKNOWN,
+    PROM_PART_VARINT,                   /* offset */
+    PROM_PART_VARINT                    /* length */
+};
+
+static const uint8_t  prom_label_parts[] = {
+    PROM_PART_UNKNOWN,
+    PROM_PART_BYTES,                    /* name */
+    PROM_PART_BYTES                     /* value */
+};
+
+static const uint8_t  prom_histogram_parts[] = {
+    PROM_PART_UNKNOWN,
+    PROM_PART_VARINT,                   /* count_int */
+    PROM_PART_DOUBLE,                   /* count_float */
+    PROM_PART_DOUBLE,                   /* sum */
+    PROM_PART_VARINT,                   /* schema */
+    PROM_PART_DOUBLE,                   /* zero_threshold */
+    PROM_PART_VARINT,                   /* zero_count_int */
+    PROM_PART_DOUBLE,                   /* zero_count_float */
+    PROM_PART_SPAN,                     /* negative_spans */
+    PROM_PART_VARINTS,                  /* negative_deltas */
+    PROM_PART_DOUBLES,                  /* negative_counts */
+    PROM_PART_SPAN,                     /* positive_spans */
+    PROM_PART_VARINTS,                  /* positive_deltas */
+    PROM_PART_DOUBLES,                  /* positive_counts */
+    PROM_PART_VARINT,                   /* reset_hint */
+    PROM_PART_VARINT,                   /* timestamp */
+    PROM_PART_DOUBLES                   /* custom_values */
+};
+
+static const uint8_t  prom_exemplar1_parts[] = {
+    PROM_PART_UNKNOWN,
+    PROM_PART_LABEL,                    /* labels */
+    PROM_PART_DOUBLE,                   /* value */
+    PROM_PART_VARINT                    /* timestamp */
+};
+
+static const uint8_t  prom_exemplar2_parts[] = {
+    PROM_PART_UNKNOWN,
+    PROM_PART_VARINTS,                  /* labels_refs */
+    PROM_PART_DOUBLE,                   /* value */
+    PROM_PART_VARINT                    /* timestamp */
+};
+
+static const uint8_t  prom_metadata1_parts[] = {
+    PROM_PART_UNKNOWN,
+    PROM_PART_VARINT,                   /* type */
+    PROM_PART_BYTES,                    /* metric_family_name */
+    PROM_PART_UNKNOWN,
+    PROM_PART_BYTES,                    /* help */
+    PROM_PART_BYTES                     /* unit */
+};
+
+static const prom_schema_t  prom_span = prom_schema(prom_span_parts);
+static const prom_schema_t  prom_label = prom_schema(prom_label_parts);
+
+const prom_schema_t  prom_prw_histogram = prom_schema(prom_histogram_parts);
+const prom_schema_t  prom_prw1_exemplar = prom_schema(prom_exemplar1_parts);
+const prom_schema_t  prom_prw1_metadata = prom_schema(prom_metadata1_parts);
+const prom_schema_t  prom_prw2_exemplar = prom_schema(prom_exemplar2_parts);
+
+
 static bool
-prom_prw_varints(prom_str_t packed)
+prom_part_varints(prom_str_t packed)
 {
     uint64_t        value;
     const uint8_t  *pos, *end;
@@ -74,9 +141,78 @@ prom_prw_varints(prom_str_t packed)
 }
 
 
+/* A known field of wire type PROM_WIRE_BYTES. */
+
 static bool
-prom_prw_span(prom_str_t message)
+prom_part_bytes(prom_str_t bytes, prom_part_e part)
 {
+    switch (part) {
+
+    case PROM_PART_BYTES:
+        return true;
+
+    case PROM_PART_VARINTS:
+        return prom_part_varints(bytes);
+
+    case PROM_PART_DOUBLES:
+        return bytes.len % 8 == 0;
+
+    case PROM_PART_SPAN:
+        return prom_prw_well_formed(bytes, &prom_span);
+
+    case PROM_PART_LABEL:
+        return prom_prw_well_formed(bytes, &prom_label);
+
+    default:
+        return false;
+    }
+}
+
+
+static bool
+prom_part_field(const uint8_t **pos, const uint8_t *end, uint32_t wire,
+    prom_part_e part)
+{
+    prom_str_t  bytes;
+
+    if (part != PROM_PART_UNKNOWN && wire == PROM_WIRE_BYTES) {
+        return prom_proto_bytes(pos, end, &bytes)
+               && prom_part_bytes(bytes, part);
+    }
+
+    switch (part) {
+
+    case PROM_PART_UNKNOWN:
+        break;
+
+    case PROM_PART_VARINT:
+    case PROM_PART_VARINTS:
+        if (wire != PROM_WIRE_VARINT) {
+            return false;
+        }
+
+        break;
+
+    case PROM_PART_DOUBLE:
+    case PROM_PART_DOUBLES:
+        if (wire != PROM_WIRE_FIXED64) {
+            return false;
+        }
+
+        break;
+
+    default:
+        return false;
+    }
+
+    return prom_proto_skip(pos, end, wire);
+}
+
+
+bool
+prom_prw_well_formed(prom_str_t message, const prom_schema_t *schema)
+{
+    prom_part_e     part;
     prom_field_t    field;
     const uint8_t  *pos, *end;
 
@@ -85,110 +221,14 @@ prom_prw_span(prom_str_t message)
 
     while (pos < end) {
 
-        if (!prom_proto_field(&pos, end, &field)
-            || (field.number <= 2 && field.wire != PROM_WIRE_VARINT)
-            || !prom_proto_skip(&pos, end, field.wire))
-        {
-            return false;
-        }
-    }
-
-    return true;
-}
-
-
-/* What a field of Histogram is on the wire, by its number. */
-
-typedef enum {
-    PROM_HISTOGRAM_UNKNOWN = 0,
-    PROM_HISTOGRAM_VARINT,
-    PROM_HISTOGRAM_DOUBLE,
-    PROM_HISTOGRAM_SPAN,
-    PROM_HISTOGRAM_VARINTS,
-    PROM_HISTOGRAM_DOUBLES
-} prom_histogram_field_e;
-
-static const uint8_t  prom_histogram_fields[] = {
-    PROM_HISTOGRAM_UNKNOWN,
-    PROM_HISTOGRAM_VARINT,              /* count_int */
-    PROM_HISTOGRAM_DOUBLE,              /* count_float */
-    PROM_HISTOGRAM_DOUBLE,              /* sum */
-    PROM_HISTOGRAM_VARINT,              /* schema */
-    PROM_HISTOGRAM_DOUBLE,              /* zero_threshold */
-    PROM_HISTOGRAM_VARINT,              /* zero_count_int */
-    PROM_HISTOGRAM_DOUBLE,              /* zero_count_float */
-    PROM_HISTOGRAM_SPAN,                /* negative_spans */
-    PROM_HISTOGRAM_VARINTS,             /* negative_deltas */
-    PROM_HISTOGRAM_DOUBLES,             /* negative_counts */
-    PROM_HISTOGRAM_SPAN,                /* positive_spans */
-    PROM_HISTOGRAM_VARINTS,             /* positive_deltas */
-    PROM_HISTOGRAM_DOUBLES,             /* positive_counts */
-    PROM_HISTOGRAM_VARINT,              /* reset_hint */
-    PROM_HISTOGRAM_VARINT,              /* timestamp */
-    PROM_HISTOGRAM_DOUBLES              /* custom_values */
-};
-
-
-static bool
-prom_prw_histogram_field(const uint8_t **pos, const uint8_t *end,
-    prom_field_t field)
-{
-    uint8_t     kind;
-    prom_str_t  bytes;
-
-    kind = PROM_HISTOGRAM_UNKNOWN;
-
-    if (field.number < sizeof(prom_histogram_fields)) {
-        kind = prom_histogram_fields[field.number];
-    }
-
-    if (field.wire == PROM_WIRE_BYTES && kind != PROM_HISTOGRAM_UNKNOWN) {
-
-        if (!prom_proto_bytes(pos, end, &bytes)) {
+        if (!prom_proto_field(&pos, end, &field)) {
             return false;
         }
 
-        return (kind == PROM_HISTOGRAM_SPAN && prom_prw_span(bytes))
-               || (kind == PROM_HISTOGRAM_VARINTS && prom_prw_varints(bytes))
-               || (kind == PROM_HISTOGRAM_DOUBLES && bytes.len % 8 == 0);
-    }
+        part = field.number < schema->n ? schema->parts[field.number]
+                                        : PROM_PART_UNKNOWN;
 
-    switch (kind) {
-
-    case PROM_HISTOGRAM_VARINT:
-    case PROM_HISTOGRAM_VARINTS:
-        if (field.wire != PROM_WIRE_VARINT) {
-            return false;
-        }
-
-        break;
-
-    case PROM_HISTOGRAM_DOUBLE:
-    case PROM_HISTOGRAM_DOUBLES:
-        if (field.wire != PROM_WIRE_FIXED64) {
-            return false;
-        }
-
-        break;
-
-    case PROM_HISTOGRAM_SPAN:
-        return false;
-    }
-
-    return prom_proto_skip(pos, end, field.wire);
-}
-
-
-bool
-prom_prw_histogram(const uint8_t *pos, const uint8_t *end)
-{
-    prom_field_t  field;
-
-    while (pos < end) {
-
-        if (!prom_proto_field(&pos, end, &field)
-            || !prom_prw_histogram_field(&pos, end, field))
-        {
+        if (!prom_part_field(&pos, end, field.wire, part)) {
             return false;
         }
     }

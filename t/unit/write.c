@@ -20,6 +20,7 @@
 #include "store.h"
 #include "tap.h"
 #include "tsdb/prom_query.h"
+#include "wire/prom_prw.h"
 
 
 #define T0      STORE_T0
@@ -1025,6 +1026,41 @@ test_expanded(void)
 }
 
 
+/* More samples or symbols than memory is given to, in a short body. */
+
+static void
+test_crowds(void)
+{
+    uint32_t  i;
+
+    fresh(0);
+
+    enc_start(&enc);
+    enc_open(&enc, 1);
+    enc_label(&enc, "__name__", "up");
+
+    for (i = 0; i <= PROM_PRW_SAMPLES; i++) {
+        enc_raw(&enc, "12 00");
+    }
+
+    enc_close(&enc);
+    deliver(1, packed(&enc));
+    answers(400, "the request has more than 1048576 samples\n",
+            "a sample more than a request may have");
+
+    enc_start(&enc);
+
+    for (i = 0; i <= PROM_PRW_SYMBOLS; i++) {
+        enc_raw(&enc, "22 00");
+    }
+
+    deliver(2, packed(&enc));
+    answers(400, "the request has more than 1048576 symbols\n",
+            "a symbol more than a request may have");
+    tap_ok(result.counted && result.samples == 0, "none was written");
+}
+
+
 static void
 test_bodies(void)
 {
@@ -1521,6 +1557,7 @@ main(void)
     test_many_labels();
     test_expanded();
     test_bodies();
+    test_crowds();
     test_many();
     test_slices();
     test_anew();
