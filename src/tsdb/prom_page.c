@@ -152,8 +152,18 @@ prom_page_take(prom_segment_t *seg, prom_shard_t *shard)
 static void
 prom_page_give(prom_segment_t *seg, prom_shard_t *shard, uint32_t n)
 {
+    uint32_t  cursor;
+
     atomic_store(prom_owner(seg, n), 0);
     prom_page_count(seg, shard, UINT32_MAX);
+
+    /* low pages first: those above stay untouched, and cost nothing yet */
+
+    cursor = atomic_load_explicit(&seg->page_cursor, memory_order_relaxed);
+
+    if (n < cursor) {
+        atomic_store_explicit(&seg->page_cursor, n, memory_order_relaxed);
+    }
 }
 
 

@@ -25,6 +25,10 @@ is($status, 0, 'no more pages after six turnovers than after one')
 like($out, qr/^turn 6 series 30000 created 140000 removed 110000 evicted 0 /m,
     'series went away with their last samples, none before');
 
+($out, $status) = run(@churn, '--resident');
+
+is($status, 0, 'nor more memory touched') or diag($out);
+
 ($out, $status) = run(@churn, '--no-sweep');
 
 is($status >> 8, 1, 'but without housekeeping');
