@@ -345,6 +345,20 @@ prom_batch_newest(prom_batch_t *batch, size_t i, prom_series_t *series)
 }
 
 
+/* Where the next sample goes: often into two cache lines. */
+
+static inline void
+prom_batch_fetch_chunk(const prom_segment_t *seg, const prom_series_t *series)
+{
+    uint8_t  *end;
+
+    end = (uint8_t *) prom_at(seg, series->chunk) + series->bits / 8;
+
+    __builtin_prefetch(end, 1);
+    __builtin_prefetch(end + PROM_XOR_SAMPLE - 1, 1);
+}
+
+
 static bool
 prom_batch_check(prom_tsdb_t *db, prom_batch_t *batch, int64_t now,
     bool partial)
@@ -369,8 +383,7 @@ prom_batch_check(prom_tsdb_t *db, prom_batch_t *batch, int64_t now,
         series = prom_at(seg, entry->series);
 
         prom_batch_newest(batch, i, series);
-        __builtin_prefetch((uint8_t *) prom_at(seg, series->chunk)
-                           + series->bits / 8, 1);
+        prom_batch_fetch_chunk(seg, series);
 
         for (k = entry->first; k < entry->first + entry->samples; k++) {
             sample = batch->samples + k;

@@ -8,7 +8,7 @@
 #include "prom_txn.h"
 
 
-#define PROM_SMALL_MAX  1024            /* classes in steps of 16 or 32, 64 */
+#define PROM_PAGE_WORDS  (sizeof(prom_page_t) / 8)
 
 
 /*
@@ -260,7 +260,7 @@ prom_page_new(prom_segment_t *seg, prom_shard_t *shard, uint8_t kind)
     }
 
     page = prom_page(seg, n);
-    prom_txn_save(seg, shard, page, sizeof(prom_page_t));
+    prom_txn_save_words(seg, shard, page, PROM_PAGE_WORDS);
 
     memset(page, 0, sizeof(prom_page_t));
     page->kind = kind;
@@ -283,7 +283,7 @@ prom_page_block(prom_segment_t *seg, prom_shard_t *shard, uint32_t n)
     page = prom_page(seg, n);
     size = prom_kind_size(page->kind);
 
-    prom_txn_save(seg, shard, page, sizeof(prom_page_t));
+    prom_txn_save_words(seg, shard, page, PROM_PAGE_WORDS);
 
     if (page->free != 0) {
         slot = page->free - 1;
@@ -291,7 +291,7 @@ prom_page_block(prom_segment_t *seg, prom_shard_t *shard, uint32_t n)
 
         /* the caller writes over the link, a rollback wants it back */
 
-        prom_txn_save(seg, shard, freed, sizeof(uint16_t));
+        prom_txn_save_word(seg, shard, freed);
         page->free = *freed;
 
     } else {
@@ -341,8 +341,8 @@ prom_free(prom_segment_t *seg, prom_shard_t *shard, prom_ref_t ref)
     size = prom_kind_size(page->kind);
 
     link = prom_at(seg, ref);
-    prom_txn_save(seg, shard, link, sizeof(uint16_t));
-    prom_txn_save(seg, shard, page, sizeof(prom_page_t));
+    prom_txn_save_word(seg, shard, link);
+    prom_txn_save_words(seg, shard, page, PROM_PAGE_WORDS);
 
     *link = page->free;
     page->free = (uint16_t) (((uint64_t) ref * PROM_UNIT
@@ -512,7 +512,7 @@ prom_page_release(prom_segment_t *seg, prom_shard_t *shard, uint32_t n)
     page = prom_page(seg, n);
     kind = page->kind;
 
-    prom_txn_save(seg, shard, page, sizeof(prom_page_t));
+    prom_txn_save_words(seg, shard, page, PROM_PAGE_WORDS);
     prom_page_unlink(seg, shard, n);
 
     if (kind == PROM_KIND_SERIES) {

@@ -454,7 +454,7 @@ static inline void
 prom_series_save(const prom_segment_t *seg, prom_shard_t *shard,
     const prom_series_t *series)
 {
-    prom_txn_save(seg, shard, &series->newest_time, 32);
+    prom_txn_save_words(seg, shard, &series->newest_time, 4);
 }
 
 

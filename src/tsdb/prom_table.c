@@ -142,8 +142,8 @@ prom_table_split(prom_segment_t *seg, prom_shard_t *shard,
     to = prom_table_slot(seg, table, added);
 
     prom_txn_set(seg, shard, table->buckets, added + 1);
-    prom_txn_save(seg, shard, from, sizeof(uint32_t));
-    prom_txn_save(seg, shard, to, sizeof(uint32_t));
+    prom_txn_save_word(seg, shard, from);
+    prom_txn_save_word(seg, shard, to);
 
     for (ref = *from; ref != 0; ref = item->next) {
         item = prom_at(seg, ref);
@@ -157,7 +157,7 @@ prom_table_split(prom_segment_t *seg, prom_shard_t *shard,
             from = &item->next;
         }
 
-        prom_txn_save(seg, shard, item, sizeof(prom_link_t));
+        prom_txn_save_word(seg, shard, item);
     }
 
     *to = 0;

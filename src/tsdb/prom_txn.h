@@ -35,41 +35,88 @@
 
 
 /*
- * Saves the aligned words that cover `len' bytes at `p'.  The log is sized for
- * the largest transaction there is; passing it is a bug and aborts.
+ * Room for a record of `len' bytes, a multiple of 8.  The log is sized for the
+ * largest transaction there is; passing it is a bug and aborts.
  */
+static inline uint64_t *
+prom_txn_record(prom_shard_t *shard, size_t len)
+{
+    if (prom_unlikely(shard->log_len + len / 8 + 1 > PROM_LOG_WORDS)) {
+        __builtin_trap();
+    }
+
+    return shard->log + shard->log_len;
+}
+
+
+static inline void
+prom_txn_recorded(prom_shard_t *shard, uint64_t *record, uint64_t offset,
+    size_t len)
+{
+    record[len / 8] = offset << 20 | len;
+
+    prom_txn_barrier();
+    shard->log_len += len / 8 + 1;
+    prom_txn_barrier();
+}
+
+
+/* Saves the aligned words that cover `len' bytes at `p'. */
+
 static inline void
 prom_txn_save(const prom_segment_t *seg, prom_shard_t *shard, const void *p,
     size_t len)
 {
-    uint64_t         at, end, offset, *log;
-    const uint64_t  *from;
+    uint64_t  end, offset, *record;
 
     offset = (uint64_t) ((const uint8_t *) p - (const uint8_t *) seg);
     end = (offset + len + 7) & ~UINT64_C(7);
     offset &= ~UINT64_C(7);
     len = end - offset;
 
-    at = shard->log_len;
+    record = prom_txn_record(shard, len);
+    memcpy(record, prom_offset(seg, offset), len);
+    prom_txn_recorded(shard, record, offset, len);
+}
 
-    if (prom_unlikely(at + len / 8 + 1 > PROM_LOG_WORDS)) {
-        __builtin_trap();
-    }
 
-    from = prom_offset(seg, offset);
-    log = shard->log + at;
-    memcpy(log, from, len);
-    log[len / 8] = offset << 20 | len;
+/* The same for a number at its natural alignment: one word. */
 
-    prom_txn_barrier();
-    shard->log_len = at + len / 8 + 1;
-    prom_txn_barrier();
+static inline void
+prom_txn_save_word(const prom_segment_t *seg, prom_shard_t *shard,
+    const void *p)
+{
+    uint64_t  offset, *record;
+
+    offset = (uint64_t) ((const uint8_t *) p - (const uint8_t *) seg)
+             & ~UINT64_C(7);
+
+    record = prom_txn_record(shard, 8);
+    memcpy(record, prom_offset(seg, offset), 8);
+    prom_txn_recorded(shard, record, offset, 8);
+}
+
+
+/* The same for `words' aligned words, a constant. */
+
+static inline void
+prom_txn_save_words(const prom_segment_t *seg, prom_shard_t *shard,
+    const void *p, size_t words)
+{
+    uint64_t  *record;
+
+    record = prom_txn_record(shard, words * 8);
+    memcpy(record, __builtin_assume_aligned(p, 8), words * 8);
+    prom_txn_recorded(shard, record,
+                      (uint64_t) ((const uint8_t *) p
+                                  - (const uint8_t *) seg), words * 8);
 }
 
 
 #define prom_txn_set(seg, shard, lvalue, value)                               \
     do {                                                                      \
-        prom_txn_save(seg, shard, &(lvalue), sizeof(lvalue));                 \
+        _Static_assert(sizeof(lvalue) <= 8, "a number");                      \
+        prom_txn_save_word(seg, shard, &(lvalue));                            \
         (lvalue) = (value);                                                   \
     } while (0)
 
