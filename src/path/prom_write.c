@@ -421,6 +421,27 @@ prom_write_resolve(prom_write_t *write)
 }
 
 
+static int
+prom_write_next(prom_write_t *write, prom_prw_series_t *series)
+{
+    prom_msg_t  *msg;
+
+    msg = &write->report.whole;
+
+    if (write->version == PROM_WRITE_V2) {
+        return prom_prw2_next(&write->prw2, series, &write->samples, msg);
+    }
+
+    write->expected = prom_batch_expect(&write->db, write->last,
+                                        &write->prw1.expected);
+    if (write->expected == 0) {
+        write->prw1.expected.len = 0;
+    }
+
+    return prom_prw1_next(&write->prw1, series, &write->samples, msg);
+}
+
+
 /* A block of series. */
 
 static void
@@ -434,9 +455,7 @@ prom_write_read(prom_write_t *write)
     rc = 0;
 
     for (n = 0; n < PROM_WRITE_BLOCK; n++) {
-        rc = write->version == PROM_WRITE_V1
-             ? prom_prw1_next(&write->prw1, &series, &write->samples, msg)
-             : prom_prw2_next(&write->prw2, &series, &write->samples, msg);
+        rc = prom_write_next(write, &series);
 
         if (rc != 1) {
             break;

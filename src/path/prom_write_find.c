@@ -133,8 +133,7 @@ prom_write_unknown(prom_write_t *write, prom_entry_t *entry,
     key = (prom_str_t) { write->key, len };
     write->unsorted = true;
 
-    entry->series = prom_batch_guess(&write->db, write->last, key.data,
-                                     key.len);
+    entry->series = prom_batch_guess(&write->db, write->last, key);
 
     if (entry->series != 0 || prom_write_lookup(write, entry, key)) {
         return PROM_OK;
@@ -150,9 +149,13 @@ static int
 prom_write_find_bytes(prom_write_t *write, prom_entry_t *entry,
     const prom_prw_series_t *series, prom_str_t raw)
 {
+    if (prom_likely(series->expected)) {
+        entry->series = write->expected;
+        return PROM_OK;
+    }
+
     if (prom_likely(raw.len > 0)) {
-        entry->series = prom_batch_guess(&write->db, write->last, raw.data,
-                                         raw.len);
+        entry->series = prom_batch_guess(&write->db, write->last, raw);
 
         if (prom_likely(entry->series != 0)) {
             return PROM_OK;

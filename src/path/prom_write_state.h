@@ -49,6 +49,7 @@ struct prom_write_s {
     prom_batch_t           batch;
 
     uint32_t               last;        /* the series found last */
+    uint32_t               expected;    /* 1.0: the one of prw1.expected */
     uint32_t               lookups;     /* in this block */
     uint32_t               restarts;
     size_t                 block;       /* first entry of this block */

@@ -25,10 +25,16 @@ prom_batch_begin(prom_tsdb_t *db, prom_batch_t *batch)
 
 
 uint32_t
-prom_batch_guess(const prom_tsdb_t *db, uint32_t prev, const uint8_t *key,
-    size_t len)
+prom_batch_expect(const prom_tsdb_t *db, uint32_t prev, prom_str_t *key)
 {
-    return prev != 0 ? prom_series_guess(db->segment, prev, key, len) : 0;
+    return prev != 0 ? prom_series_expect(db->segment, prev, key) : 0;
+}
+
+
+uint32_t
+prom_batch_guess(const prom_tsdb_t *db, uint32_t prev, prom_str_t key)
+{
+    return prev != 0 ? prom_series_guess(db->segment, prev, key) : 0;
 }
 
 

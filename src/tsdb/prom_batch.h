@@ -78,11 +78,16 @@ typedef struct {
 void prom_batch_begin(prom_tsdb_t *db, prom_batch_t *batch);
 
 /*
- * The series that came after `prev' the last time, if its key is these bytes;
- * 0 if not, or if prev is 0.  Takes no lock.
+ * The series that came after `prev' the last time, and its key; 0 where there
+ * is none, or prev is 0.  Takes no lock: the bytes are to be compared, once,
+ * and not to be kept.
  */
+uint32_t prom_batch_expect(const prom_tsdb_t *db, uint32_t prev,
+    prom_str_t *key);
+
+/* The same series if its key is `key', else 0. */
 uint32_t prom_batch_guess(const prom_tsdb_t *db, uint32_t prev,
-    const uint8_t *key, size_t len);
+    prom_str_t key);
 
 /* The same for label fields in any order, see prom_labels_same_set(). */
 uint32_t prom_batch_guess_set(const prom_tsdb_t *db, uint32_t prev,

@@ -70,12 +70,11 @@ prom_chunk_drop(prom_segment_t *seg, prom_shard_t *shard,
 
 
 /*
- * The live series after `prev', if its key is as long as asked, and where the
- * key is.  Read without a lock this may be anything, but it is in the segment.
+ * The live series after `prev', and where its key is.  Read without a lock
+ * this may be anything, but it is in the segment.
  */
 static inline prom_ref_t
-prom_series_after(const prom_segment_t *seg, prom_ref_t prev, size_t len,
-    const uint8_t **key)
+prom_series_after(const prom_segment_t *seg, prom_ref_t prev, prom_str_t *key)
 {
     uint64_t              start;
     prom_ref_t            ref;
@@ -94,28 +93,47 @@ prom_series_after(const prom_segment_t *seg, prom_ref_t prev, size_t len,
 
     series = prom_at(seg, ref);
 
-    if (!__atomic_load_n(&series->live, __ATOMIC_ACQUIRE)
-        || series->key_len != len)
-    {
+    if (!__atomic_load_n(&series->live, __ATOMIC_ACQUIRE)) {
         return 0;
     }
 
     start = (uint64_t) __atomic_load_n(&series->key, __ATOMIC_RELAXED)
             * PROM_UNIT;
+    key->len = __atomic_load_n(&series->key_len, __ATOMIC_RELAXED);
 
-    if (start + len > seg->size) {
+    if (start + key->len > seg->size) {
         return 0;
     }
 
-    *key = prom_offset(seg, start);
+    key->data = prom_offset(seg, start);
 
     return ref;
 }
 
 
+/* The head after this one, or this one where there is none. */
+
+static inline const prom_series_t *
+prom_series_peek(const prom_segment_t *seg, const prom_series_t *series)
+{
+    prom_ref_t  ref;
+
+    ref = atomic_load_explicit(&series->next, memory_order_relaxed);
+
+    if (ref == 0
+        || ref % (sizeof(prom_series_t) / PROM_UNIT) != 0
+        || prom_page_of(ref) >= seg->pages)
+    {
+        return series;
+    }
+
+    return prom_at(seg, ref);
+}
+
+
 /*
- * What the guesses after this one will read: the key of the next series, the
- * head of the one after it.
+ * What the guesses after this one will read: the key of the series after the
+ * next, the head of the one after that.  Only that one was not fetched before.
  */
 static inline void
 prom_series_fetch(const prom_segment_t *seg, prom_ref_t ref)
@@ -124,14 +142,8 @@ prom_series_fetch(const prom_segment_t *seg, prom_ref_t ref)
     const uint8_t        *key;
     const prom_series_t  *series;
 
-    series = prom_at(seg, ref);
-    ref = atomic_load_explicit(&series->next, memory_order_relaxed);
-
-    if (prom_page_of(ref) >= seg->pages) {
-        return;
-    }
-
-    series = prom_at(seg, ref);
+    series = prom_series_peek(seg, prom_at(seg, ref));
+    series = prom_series_peek(seg, series);
     key = prom_at(seg, series->key);
 
     for (i = 0; i < prom_min(series->key_len, PROM_SERIES_FETCH);
@@ -145,21 +157,30 @@ prom_series_fetch(const prom_segment_t *seg, prom_ref_t ref)
 
 
 prom_ref_t
-prom_series_guess(const prom_segment_t *seg, prom_ref_t prev,
-    const uint8_t *key, size_t len)
+prom_series_expect(const prom_segment_t *seg, prom_ref_t prev,
+    prom_str_t *key)
 {
-    prom_ref_t      ref;
-    const uint8_t  *bytes;
+    prom_ref_t  ref;
 
-    ref = prom_series_after(seg, prev, len, &bytes);
+    ref = prom_series_after(seg, prev, key);
 
-    if (ref == 0) {
-        return 0;
+    if (ref != 0) {
+        prom_series_fetch(seg, ref);
     }
 
-    prom_series_fetch(seg, ref);
+    return ref;
+}
 
-    return memcmp(bytes, key, len) == 0 ? ref : 0;
+
+prom_ref_t
+prom_series_guess(const prom_segment_t *seg, prom_ref_t prev, prom_str_t key)
+{
+    prom_ref_t  ref;
+    prom_str_t  bytes;
+
+    ref = prom_series_expect(seg, prev, &bytes);
+
+    return ref != 0 && prom_str_eq(bytes, key) ? ref : 0;
 }
 
 
@@ -167,26 +188,22 @@ prom_ref_t
 prom_series_guess_set(const prom_segment_t *seg, prom_ref_t prev,
     prom_str_t run, uint8_t *order)
 {
-    uint8_t         copy[PROM_KEY_MAX];
-    prom_ref_t      ref;
-    const uint8_t  *bytes;
+    uint8_t     copy[PROM_KEY_MAX];
+    prom_ref_t  ref;
+    prom_str_t  bytes;
 
-    if (run.len > PROM_KEY_MAX) {
-        return 0;
-    }
+    ref = prom_series_expect(seg, prev, &bytes);
 
-    ref = prom_series_after(seg, prev, run.len, &bytes);
-
-    if (ref == 0) {
+    if (ref == 0 || bytes.len != run.len || run.len > PROM_KEY_MAX) {
         return 0;
     }
 
     /* lengths in it must not change between their check and their use */
 
-    memcpy(copy, bytes, run.len);
+    memcpy(copy, bytes.data, run.len);
+    bytes.data = copy;
 
-    return prom_labels_same_set(run, (prom_str_t) { copy, run.len }, order)
-           ? ref : 0;
+    return prom_labels_same_set(run, bytes, order) ? ref : 0;
 }
 
 

@@ -22,12 +22,16 @@
 
 
 /*
- * Without a lock: the series that came after `prev' last time, if its key is
- * `key', else 0.  True only if the generation read before is still the same
- * under the shard's lock (I4).
+ * Without a lock: the series that came after `prev' last time, and its key; 0
+ * where there is none.  True only if the generation read before is still the
+ * same under the shard's lock (I4): until then the bytes may change.
  */
+prom_ref_t prom_series_expect(const prom_segment_t *seg, prom_ref_t prev,
+    prom_str_t *key);
+
+/* The same series if its key is `key', else 0. */
 prom_ref_t prom_series_guess(const prom_segment_t *seg, prom_ref_t prev,
-    const uint8_t *key, size_t len);
+    prom_str_t key);
 
 /* The same for labels in any order, see prom_labels_same_set(). */
 prom_ref_t prom_series_guess_set(const prom_segment_t *seg, prom_ref_t prev,

@@ -33,6 +33,7 @@ typedef struct {
     prom_str_t   message;               /* the TimeSeries as a whole */
     prom_str_t   run;                   /* 1.0: the label fields where they
                                            lie in one run, else empty */
+    bool         expected;              /* 1.0: the run is reader->expected */
     uint32_t     first;                 /* its samples in the vector */
     uint32_t     samples;
     uint32_t     exemplars;
@@ -52,6 +53,9 @@ typedef struct {
     const uint8_t  *pos;
     const uint8_t  *end;
     uint64_t        metadata;           /* metric families described */
+    prom_str_t      expected;           /* by the caller: the labels that the
+                                           next series may have, or empty;
+                                           spares to walk over them */
 } prom_prw1_t;
 
 void prom_prw1_open(prom_prw1_t *reader, prom_str_t body);

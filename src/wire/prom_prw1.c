@@ -31,6 +31,7 @@ prom_prw1_open(prom_prw1_t *reader, prom_str_t body)
     reader->pos = body.data;
     reader->end = body.data + body.len;
     reader->metadata = 0;
+    reader->expected.len = 0;
 }
 
 
@@ -122,6 +123,7 @@ prom_prw1_part(prom_prw_series_t *series, uint32_t number, prom_str_t bytes,
         /* labels after something else: the run is not all of them */
 
         series->run.len = 0;
+        series->expected = false;
         return PROM_OK;
 
     case 2:
@@ -142,9 +144,32 @@ prom_prw1_part(prom_prw_series_t *series, uint32_t number, prom_str_t bytes,
 }
 
 
+/* The run without a walk: the bytes are known, and no label follows them. */
+
+static inline bool
+prom_prw1_expected(const prom_prw1_t *reader, prom_prw_series_t *series)
+{
+    size_t  len;
+
+    len = reader->expected.len;
+
+    if (len == 0 || len >= series->message.len
+        || series->message.data[len] == 0x0a
+        || memcmp(series->message.data, reader->expected.data, len) != 0)
+    {
+        return false;
+    }
+
+    series->run = (prom_str_t) { series->message.data, len };
+    series->expected = true;
+
+    return true;
+}
+
+
 static int
-prom_prw1_series(prom_prw_series_t *series, prom_vec_t *samples,
-    prom_msg_t *msg)
+prom_prw1_series(const prom_prw1_t *reader, prom_prw_series_t *series,
+    prom_vec_t *samples, prom_msg_t *msg)
 {
     int             rc;
     prom_str_t      bytes;
@@ -154,7 +179,8 @@ prom_prw1_series(prom_prw_series_t *series, prom_vec_t *samples,
     pos = series->message.data;
     end = pos + series->message.len;
 
-    pos = prom_prw1_run(series, pos, end);
+    pos = prom_prw1_expected(reader, series)
+          ? pos + series->run.len : prom_prw1_run(series, pos, end);
 
     while (pos < end) {
 
@@ -229,7 +255,7 @@ prom_prw1_next(prom_prw1_t *reader, prom_prw_series_t *series,
         series->message = bytes;
         series->first = (uint32_t) samples->n;
 
-        return prom_prw1_series(series, samples, msg);
+        return prom_prw1_series(reader, series, samples, msg);
     }
 
     return 0;

@@ -316,8 +316,7 @@ write_batch(writer_t *writer)
 
         for (i = 0; i < n; i++) {
             entry = writer->entries + i;
-            entry->series = prom_batch_guess(db, prev, entry->key.data,
-                                             entry->key.len);
+            entry->series = prom_batch_guess(db, prev, entry->key);
             if (entry->series == 0) {
                 entry->series = prom_batch_find(db, entry->key, entry->hash);
             }

@@ -280,11 +280,11 @@ guess(void)
     one = entries[0].key;
     two = entries[1].key;
     first = entries[0].series;
-    second = prom_batch_guess(&store.db, first, two.data, two.len);
+    second = prom_batch_guess(&store.db, first, two);
     tap_is_int(second, entries[1].series, "who came after is guessed");
-    tap_is_int(prom_batch_guess(&store.db, first, one.data, one.len), 0,
+    tap_is_int(prom_batch_guess(&store.db, first, one), 0,
                "not by another key");
-    tap_is_int(prom_batch_guess(&store.db, 0, one.data, one.len), 0,
+    tap_is_int(prom_batch_guess(&store.db, 0, one), 0,
                "after none comes none");
 }
 

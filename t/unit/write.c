@@ -719,6 +719,67 @@ test_identity(void)
 }
 
 
+/*
+ * A series that begins as the one that came next the last time, but is another
+ * one: more labels right behind the known ones, behind the sample, or in an
+ * odd form.
+ */
+static void
+test_expected(void)
+{
+    unsigned  i;
+
+    fresh(0);
+
+    for (i = 0; i < 3; i++) {
+        up_at("a", i, 1);
+        up_at("b", i, 2);
+        put(1);
+    }
+
+    up_at("a", 10, 1);
+    up("b");
+    enc_label(&enc, "zone", "z");
+    enc_sample(&enc, T0 + 10, 3);
+    enc_close(&enc);
+    put(1);
+    answers(204, "", "a label more");
+
+    for (i = 11; i < 13; i++) {
+        up_at("a", i, 1);
+        up_at("b", i, 2);
+        put(1);
+    }
+
+    up_at("a", 20, 1);
+    up("b");
+    enc_sample(&enc, T0 + 20, 4);
+    enc_label(&enc, "zone", "y");
+    enc_close(&enc);
+    put(1);
+    answers(204, "", "a label behind the sample");
+
+    up_at("a", 21, 1);
+    up_at("b", 21, 2);
+    put(1);
+
+    up_at("a", 22, 1);
+    up("b");
+    enc_raw(&enc, "8a 00 0b 0a 04 7a 6f 6e 65 12 03 78 78 78");
+    enc_sample(&enc, T0 + 22, 5);
+    enc_close(&enc);
+    put(1);
+    answers(204, "", "a label with a long tag");
+
+    holds("{__name__=\"up\", job=\"a\"} 1@+22\n"
+          "{__name__=\"up\", job=\"b\", zone=\"xxx\"} 5@+22\n"
+          "{__name__=\"up\", job=\"b\", zone=\"y\"} 4@+20\n"
+          "{__name__=\"up\", job=\"b\", zone=\"z\"} 3@+10\n"
+          "{__name__=\"up\", job=\"b\"} 2@+21\n",
+          "series that begin alike");
+}
+
+
 static void
 test_values(void)
 {
@@ -1549,6 +1610,7 @@ main(void)
     test_inside_v2();
     test_v2();
     test_identity();
+    test_expected();
     test_values();
     test_bad_labels();
 
