@@ -267,6 +267,21 @@ prom_labels_same_set(prom_str_t run, prom_str_t key,
 
 
 bool
+prom_label_plain(const prom_label_t *label)
+{
+    if (!prom_labels_legacy_label(label->name)
+        || prom_key_has_special(label->value.data, label->value.len))
+    {
+        return false;
+    }
+
+    return label->name.len != 8
+           || memcmp(label->name.data, "__name__", 8) != 0
+           || prom_labels_legacy_name(label->value);
+}
+
+
+bool
 prom_labels_plain(prom_str_t key)
 {
     prom_label_t    label;
@@ -275,17 +290,7 @@ prom_labels_plain(prom_str_t key)
     pos = key.data;
 
     while (prom_labels_next(&pos, key.data + key.len, &label)) {
-
-        if (!prom_labels_legacy_label(label.name)
-            || prom_key_has_special(label.value.data, label.value.len))
-        {
-            return false;
-        }
-
-        if (label.name.len == 8
-            && memcmp(label.name.data, "__name__", 8) == 0
-            && !prom_labels_legacy_name(label.value))
-        {
+        if (!prom_label_plain(&label)) {
             return false;
         }
     }

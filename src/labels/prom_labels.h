@@ -100,6 +100,7 @@ bool prom_labels_legacy_label(prom_str_t name);
  * too, and no value with a quote, a backslash or a newline.
  */
 bool prom_labels_plain(prom_str_t key);
+bool prom_label_plain(const prom_label_t *label);
 
 
 static inline const uint8_t *

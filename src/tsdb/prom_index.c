@@ -226,7 +226,7 @@ prom_term_new(prom_segment_t *seg, prom_shard_t *shard, prom_str_t text,
     memset(term, 0, sizeof(prom_term_t));
 
     term->link.hash = hash;
-    term->len = (uint32_t) text.len;
+    term->len = (uint16_t) text.len;
     memcpy(term->text, text.data, text.len);
 
     return term;
@@ -235,10 +235,12 @@ prom_term_new(prom_segment_t *seg, prom_shard_t *shard, prom_str_t text,
 
 static prom_term_t *
 prom_pair_new(prom_segment_t *seg, prom_shard_t *shard, uint32_t hash,
-    prom_str_t name, prom_str_t value)
+    const prom_label_t *label)
 {
+    prom_str_t    name;
     prom_term_t  *owner, *pair;
 
+    name = label->name;
     owner = prom_index_name(seg, shard, name);
 
     if (owner == NULL) {
@@ -252,12 +254,13 @@ prom_pair_new(prom_segment_t *seg, prom_shard_t *shard, uint32_t hash,
         prom_tree_insert(seg, shard, &shard->names, owner);
     }
 
-    pair = prom_term_new(seg, shard, value, hash);
+    pair = prom_term_new(seg, shard, label->value, hash);
     if (pair == NULL) {
         return NULL;
     }
 
     pair->name = prom_ref(seg, owner);
+    pair->plain = prom_label_plain(label);
 
     if (prom_table_insert(seg, shard, &shard->pairs, &pair->link) != PROM_OK) {
         return NULL;
@@ -288,7 +291,7 @@ prom_index_fetch(const prom_segment_t *seg, const prom_shard_t *shard,
 }
 
 
-int
+const prom_term_t *
 prom_index_add(prom_segment_t *seg, prom_shard_t *shard,
     const prom_label_t *label, uint32_t hash, uint32_t id)
 {
@@ -297,13 +300,16 @@ prom_index_add(prom_segment_t *seg, prom_shard_t *shard,
     pair = prom_pair_find(seg, shard, hash, label->name, label->value);
 
     if (pair == NULL) {
-        pair = prom_pair_new(seg, shard, hash, label->name, label->value);
-        if (pair == NULL) {
-            return PROM_NOMEM;
-        }
+        pair = prom_pair_new(seg, shard, hash, label);
     }
 
-    return prom_postings_add(seg, shard, &pair->postings, id);
+    if (pair == NULL
+        || prom_postings_add(seg, shard, &pair->postings, id) != PROM_OK)
+    {
+        return NULL;
+    }
+
+    return pair;
 }
 
 

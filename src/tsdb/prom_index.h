@@ -31,7 +31,9 @@ typedef struct {
     prom_ref_t       values;            /* of a name: root of its pairs */
     prom_postings_t  postings;          /* of a pair; of a name: n is the
                                            number of its pairs */
-    uint32_t         len;
+    uint16_t         len;
+    uint8_t          plain;             /* of a pair: prom_label_plain() */
+    uint8_t          unused;
     uint8_t          text[];
 } prom_term_t;
 
@@ -40,8 +42,10 @@ typedef struct {
 uint32_t prom_index_fetch(const prom_segment_t *seg,
     const prom_shard_t *shard, const prom_label_t *label);
 
-/* PROM_OK or PROM_NOMEM (roll back). */
-int prom_index_add(prom_segment_t *seg, prom_shard_t *shard,
+/*
+ * The pair, with the id in its postings, or NULL: no memory (roll back).
+ */
+const prom_term_t *prom_index_add(prom_segment_t *seg, prom_shard_t *shard,
     const prom_label_t *label, uint32_t hash, uint32_t id);
 void prom_index_remove(prom_segment_t *seg, prom_shard_t *shard,
     const prom_label_t *label, uint32_t id);

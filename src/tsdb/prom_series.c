@@ -266,7 +266,7 @@ prom_series_begin(prom_segment_t *seg, prom_shard_t *shard, uint64_t hash,
     series->link.hash = (uint32_t) hash;
     series->key = bytes;
     series->key_len = (uint16_t) key.len;
-    series->plain = prom_labels_plain(key);
+    series->plain = 1;
     series->chunk = chunk;
     series->room = (uint16_t) prom_block_size(seg, chunk);
     series->newest_time = PROM_TIME_NONE;
@@ -282,10 +282,11 @@ static int
 prom_series_index(prom_segment_t *seg, prom_shard_t *shard,
     prom_series_t *series)
 {
-    uint32_t        id, n, hash[PROM_LABELS_MAX];
-    prom_str_t      key;
-    prom_label_t    label;
-    const uint8_t  *pos;
+    uint32_t            id, n, hash[PROM_LABELS_MAX];
+    prom_str_t          key;
+    prom_label_t        label;
+    const uint8_t      *pos;
+    const prom_term_t  *pair;
 
     id = prom_series_id(seg, prom_ref(seg, series));
     key = prom_series_key(seg, series);
@@ -300,13 +301,17 @@ prom_series_index(prom_segment_t *seg, prom_shard_t *shard,
 
     for (n = 0; prom_labels_next(&pos, key.data + key.len, &label); n++) {
 
-        while (prom_index_add(seg, shard, &label, hash[n], id) != PROM_OK) {
+        while ((pair = prom_index_add(seg, shard, &label, hash[n], id))
+               == NULL)
+        {
             prom_series_abort(seg, shard);
 
             if (!prom_series_evict(seg, shard)) {
                 return PROM_NOMEM;
             }
         }
+
+        series->plain &= pair->plain;
 
         prom_txn_set(seg, shard, series->mark, series->mark + 1);
         prom_txn_commit(shard);

@@ -313,7 +313,7 @@ terms(void)
 
         } else {
             hash = prom_index_fetch(seg, shard, &label);
-            ok = prom_index_add(seg, shard, &label, hash, 5) == PROM_OK;
+            ok = prom_index_add(seg, shard, &label, hash, 5) != NULL;
         }
 
         if (i % 4 == 0) {
