@@ -6,8 +6,10 @@
 
 #include "prom_batch.h"
 #include "prom_segment.h"
+#include "prom_chunks.h"
 #include "prom_series.h"
 #include "prom_table.h"
+#include "prom_xor.h"
 
 
 #define PROM_BATCH_BACK   3600000       /* ms behind the newest time */
@@ -453,7 +455,7 @@ prom_batch_write(prom_segment_t *seg, prom_batch_t *batch)
 
             if (prom_likely(batch->verdicts[k] == PROM_SAMPLE_GOOD)) {
                 sample = batch->samples + k;
-                prom_series_append(seg, shard, series, sample->time,
+                prom_chunks_append(seg, shard, series, sample->time,
                                    sample->value);
                 newest = prom_max(newest, sample->time);
             }

@@ -187,6 +187,17 @@ prom_page_reclaim(prom_segment_t *seg, prom_shard_t *shard)
 
 
 void
+prom_page_abort(prom_segment_t *seg, prom_shard_t *shard)
+{
+    prom_txn_rollback(seg, shard);
+
+    if (shard->taken != 0) {
+        prom_page_reclaim(seg, shard);
+    }
+}
+
+
+void
 prom_page_recount(prom_segment_t *seg, prom_shard_t *shard)
 {
     uint32_t  n, owned;

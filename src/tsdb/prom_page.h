@@ -52,6 +52,9 @@ uint32_t prom_page_take(prom_segment_t *seg, prom_shard_t *shard);
 void prom_page_trim(prom_segment_t *seg, prom_shard_t *shard);
 uint32_t prom_page_trim_all(prom_segment_t *seg, prom_shard_t *shard);
 
+/* Takes the transaction back and returns the pages that were taken for it. */
+void prom_page_abort(prom_segment_t *seg, prom_shard_t *shard);
+
 /* Gives pages in transit (I5) back to the pool. */
 void prom_page_reclaim(prom_segment_t *seg, prom_shard_t *shard);
 

@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 
+#include "prom_chunks.h"
 #include "prom_query_state.h"
 
 
@@ -349,7 +350,7 @@ prom_query_row(prom_query_t *query, const prom_series_t *series,
     row.key = key;
     row.plain = series->plain;
 
-    if (!prom_series_newest(query->db.segment, series, query->to,
+    if (!prom_chunks_newest(query->db.segment, series, query->to,
                             &row.sample.time, &row.sample.value)
         || row.sample.time < query->from
         || row.sample.value == PROM_STALE_NAN)

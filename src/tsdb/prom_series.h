@@ -2,14 +2,11 @@
 /*
  * Copyright (C) the ngx_http_prom_module authors
  *
- * Series of a shard: found by key, made, removed, and their chunks.
+ * Series of a shard: guessed by who came before (prom_guess.c), found by key,
+ * made and removed.
  *
- * All but prom_series_guess() want the shard's lock and no open transaction;
- * each is a series of transactions of its own.
- *
- * When the pool is empty they make room by dropping the shard's oldest sealed
- * chunks.  With none of those left a new series cannot be made; an append
- * never fails: it then gives up the open chunk of its own series.
+ * All but the guesses want the shard's lock and no open transaction; each is a
+ * series of transactions of its own.
  */
 
 
@@ -18,7 +15,6 @@
 
 
 #include "prom_segment.h"
-#include "prom_xor.h"
 
 
 /*
@@ -42,7 +38,10 @@ uint64_t prom_series_hash(const prom_segment_t *seg, prom_str_t key);
 prom_series_t *prom_series_find(const prom_segment_t *seg,
     const prom_shard_t *shard, uint64_t hash, prom_str_t key);
 
-/* The key is canonical and not in the shard; NULL: no memory. */
+/*
+ * The key is canonical and not in the shard; NULL: no memory, not even after
+ * dropping the shard's sealed chunks.
+ */
 prom_series_t *prom_series_create(prom_segment_t *seg, prom_shard_t *shard,
     uint64_t hash, prom_str_t key);
 void prom_series_remove(prom_segment_t *seg, prom_shard_t *shard,
@@ -50,21 +49,6 @@ void prom_series_remove(prom_segment_t *seg, prom_shard_t *shard,
 
 /* Repair: removes the series in shard->building (I6). */
 void prom_series_unbuild(prom_segment_t *seg, prom_shard_t *shard);
-
-/* `time' is after the newest time of the series, or the series is empty. */
-void prom_series_append(prom_segment_t *seg, prom_shard_t *shard,
-    prom_series_t *series, int64_t time, uint64_t value);
-
-/* Drops what is older than `limit'; true when the series has no data left. */
-bool prom_series_expire(prom_segment_t *seg, prom_shard_t *shard,
-    prom_series_t *series, int64_t limit);
-
-/* Drops the shard's oldest sealed chunk; false when there is none. */
-bool prom_series_evict(prom_segment_t *seg, prom_shard_t *shard);
-
-/* The newest sample not after `now'; false when there is none. */
-bool prom_series_newest(const prom_segment_t *seg, const prom_series_t *series,
-    int64_t now, int64_t *time, uint64_t *value);
 
 
 static inline prom_str_t

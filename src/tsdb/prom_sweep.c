@@ -9,6 +9,7 @@
 
 #include "prom_page.h"
 #include "prom_segment.h"
+#include "prom_chunks.h"
 #include "prom_series.h"
 
 
@@ -27,7 +28,7 @@ prom_sweep_shard(prom_segment_t *seg, prom_shard_t *shard, uint32_t id,
         series = prom_series_by_id(seg, shard, id);
 
         if (series != NULL && series->live
-            && prom_series_expire(seg, shard, series, limit))
+            && prom_chunks_expire(seg, shard, series, limit))
         {
             prom_series_remove(seg, shard, series);
         }

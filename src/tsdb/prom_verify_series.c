@@ -8,6 +8,7 @@
 #include "prom_page.h"
 #include "prom_series.h"
 #include "prom_verify.h"
+#include "prom_xor.h"
 
 
 /* The labels are in order, encoded in the one way there is, and indexed. */

@@ -22,6 +22,7 @@
 
 #include "store.h"
 #include "tap.h"
+#include "tsdb/prom_xor.h"
 
 
 #define ROUNDS      450

@@ -102,7 +102,7 @@ newest_is(uint32_t n, int64_t time, uint64_t value)
                             prom_shard_of(store.db.segment, hash));
     series = prom_series_find(store.db.segment, shard, hash, key);
     ok = series != NULL
-         && prom_series_newest(store.db.segment, series, INT64_MAX, &t, &v)
+         && prom_chunks_newest(store.db.segment, series, INT64_MAX, &t, &v)
          && t == time && v == value;
     prom_shard_unlock(store.db.segment, shard);
 

@@ -117,24 +117,24 @@ chunks(void)
     tap_ok(ok, "in several chunks");
 
     for (i = 0; i < 1000 && ok; i++) {
-        ok = prom_series_newest(store.db.segment, series,
+        ok = prom_chunks_newest(store.db.segment, series,
                                 STORE_T0 + i * 15000 + i % 15000, &time,
                                 &value)
              && time == STORE_T0 + i * 15000 && value == value_at(i);
     }
 
     tap_ok(ok, "each is the newest of its time");
-    tap_ok(!prom_series_newest(store.db.segment, series, STORE_T0 - 1, &time,
+    tap_ok(!prom_chunks_newest(store.db.segment, series, STORE_T0 - 1, &time,
                                &value),
            "there is none before the first");
 
     /* retention drops whole chunks */
 
     sweep(&store.db, STORE_T0 + 500 * 15000 + store.db.retention);
-    ok = prom_series_newest(store.db.segment, series, STORE_T0 + 300 * 15000,
+    ok = prom_chunks_newest(store.db.segment, series, STORE_T0 + 300 * 15000,
                             &time, &value);
     tap_ok(!ok && store_sound(&store.db), "the oldest are dropped");
-    ok = prom_series_newest(store.db.segment, series, STORE_T0 + 500 * 15000,
+    ok = prom_chunks_newest(store.db.segment, series, STORE_T0 + 500 * 15000,
                             &time, &value);
     tap_ok(ok && value == value_at(500), "what is not yet past retention is "
            "there");
@@ -189,7 +189,7 @@ extremes(void)
     series = find(store.db.segment, 1);
 
     for (i = 0; i < sizeof(times) / sizeof(times[0]) && ok; i++) {
-        ok = prom_series_newest(store.db.segment, series, times[i], &time,
+        ok = prom_chunks_newest(store.db.segment, series, times[i], &time,
                                 &value)
              && time == times[i] && value == value_at(i);
     }
@@ -496,7 +496,7 @@ shortage(void)
                 store_take_pages(seg, n % 3);
             }
 
-            prom_series_append(seg, shard, series, STORE_T0 + pages * 1000,
+            prom_chunks_append(seg, shard, series, STORE_T0 + pages * 1000,
                                value_at(pages * (n % 5)));
             ok = series->newest_time == STORE_T0 + pages * 1000
                  && series->samples > 0;

@@ -17,6 +17,7 @@
 
 #include "labels/prom_labels.h"
 #include "tsdb/prom_batch.h"
+#include "tsdb/prom_chunks.h"
 #include "tsdb/prom_page.h"
 #include "tsdb/prom_segment.h"
 #include "tsdb/prom_series.h"
