@@ -53,6 +53,7 @@ typedef struct {
 
 
 static uint64_t  body_random = 88172645463325252u;
+static int       body_calm;
 
 
 static inline uint64_t
@@ -148,6 +149,28 @@ body_init_sample(body_sample_t *sample, uint64_t number)
     sample->number = number;
     sample->now = number % 10 < 4 ? (double) (body_rand() % 1000000)
                                   : (double) (body_rand() % 10000) / 100;
+
+    if (body_calm) {
+        sample->now = (double) (body_rand() % (number % 10 < 3 ? 1000000
+                                                               : 1000));
+    }
+}
+
+
+static inline double
+body_step(uint64_t number)
+{
+    unsigned  kind;
+
+    kind = number % 10;
+
+    if (body_calm) {
+        return kind < 3 ? (double) (body_rand() % 10)
+               : kind < 5 ? (double) (body_rand() % 7) - 3 : 0;
+    }
+
+    return kind < 4 ? (double) (body_rand() % 100)
+           : kind < 7 ? ((double) (body_rand() % 200) - 100) / 100 : 0;
 }
 
 
@@ -305,21 +328,7 @@ body_tick(body_t *body, int64_t time)
     for (i = 0; i < body->n; i++) {
         sample = body->samples + i;
 
-        switch (sample->number % 10) {
-
-        case 0:
-        case 1:
-        case 2:
-        case 3:
-            sample->now += (double) (body_rand() % 100);
-            break;
-
-        case 4:
-        case 5:
-        case 6:
-            sample->now += ((double) (body_rand() % 200) - 100) / 100;
-            break;
-        }
+        sample->now += body_step(sample->number);
 
         memcpy(sample->value, &sample->now, 8);
         memcpy(sample->time, varint, 6);

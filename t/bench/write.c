@@ -5,7 +5,7 @@
  * The write path and federate without nginx: CPU ns a sample, ns a new series,
  * ns a series federated, bytes a series and a sample.
  *
- *     write [--series N] [--rounds N] [--batch N] [--v2] [--unsorted]
+ *     write [--series N] [--rounds N] [--batch N] [--v2] [--unsorted] [--calm]
  *           [--size MiB]
  */
 
@@ -178,6 +178,7 @@ options(int argc, char **argv)
         { "series", 1, NULL, 's' }, { "rounds", 1, NULL, 'r' },
         { "batch", 1, NULL, 'b' }, { "size", 1, NULL, 'm' },
         { "v2", 0, &opt_v2, 1 }, { "unsorted", 0, &opt_unsorted, 1 },
+        { "calm", 0, &body_calm, 1 },
         { NULL, 0, NULL, 0 }
     };
 

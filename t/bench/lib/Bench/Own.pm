@@ -31,6 +31,7 @@ sub measure {
     $own{long_series} = $quick ? 20_000 : 50_000;
     say_step("two hours of $own{long_series} series");
     $own{long} = two_hours($own{long_series});
+    $own{calm} = two_hours($own{long_series}, '--calm');
 
     say_step("requests while $most series are read");
     $own{latency} = latency($runs, $most);
@@ -102,9 +103,9 @@ sub write_bench {
 # first block, 48 bytes, is there after the first sample.
 
 sub two_hours {
-    my ($series) = @_;
+    my ($series, @more) = @_;
 
-    my $found = write_bench('--series', $series, '--rounds', 480);
+    my $found = write_bench('--series', $series, '--rounds', 480, @more);
 
     $found->{pages} = ($found->{479}{bytes} - $found->{0}{bytes} + 48) / 480;
 

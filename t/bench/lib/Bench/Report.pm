@@ -212,16 +212,21 @@ sub own {
               quantity($found->{bytes}) . ' bytes', '600 bytes' ];
     }
 
-    my $long = $own->{long};
+    for my $load ([ 'calm', 'calm', '2 bytes' ], [ 'long', 'as above', '' ]) {
+        my ($key, $name, $aim) = @$load;
+        my $found = $own->{$key};
+
+        push @rows,
+            [ '2 h at 15 s, ' . quantity($own->{long_series})
+                . " series, values $name: pages per sample, labels and index "
+                . 'left out', quantity($found->{pages}) . ' bytes', $aim ],
+            [ 'of that, as encoded (what Prometheus would put into chunks)',
+              quantity($found->{encoded}) . ' bytes', '' ],
+            [ 'with chunk headers, and what is not filled of their blocks',
+              quantity($found->{blocks}) . ' bytes', '' ];
+    }
 
     push @rows,
-        [ '2 h at 15 s, ' . quantity($own->{long_series})
-            . ' series: pages per sample, labels and index left out',
-          quantity($long->{pages}) . ' bytes', '2 bytes' ],
-        [ 'of that, as encoded (what Prometheus would put into chunks)',
-          quantity($long->{encoded}) . ' bytes', '' ],
-        [ 'with chunk headers, and what is not filled of their blocks',
-          quantity($long->{blocks}) . ' bytes', '' ],
         [ 'longest turn of a federate of ' . quantity($own->{most})
             . ' series, CPU', quantity($own->{library}{$own->{most}}{turn})
             . ' µs', '2 000 µs' ];
