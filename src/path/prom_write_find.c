@@ -286,6 +286,7 @@ prom_write_find_symbols(prom_write_t *write, prom_entry_t *entry,
                                           write->batch.generation);
 
         if (prom_likely(entry->series != 0)) {
+            prom_batch_fetch(&write->db, entry->series);
             return PROM_OK;
         }
     }

@@ -49,6 +49,13 @@ prom_batch_guess_set(const prom_tsdb_t *db, uint32_t prev, prom_str_t run,
 }
 
 
+void
+prom_batch_fetch(const prom_tsdb_t *db, uint32_t series)
+{
+    __builtin_prefetch(prom_at(db->segment, series), 1);
+}
+
+
 uint64_t
 prom_batch_hash(const prom_tsdb_t *db, prom_str_t key)
 {
@@ -112,7 +119,7 @@ prom_batch_resolve_one(prom_tsdb_t *db, prom_shard_t *shard,
  * fetched for all of them before it is needed.
  */
 static void
-prom_batch_fetch(const prom_segment_t *seg, const prom_shard_t *shard,
+prom_batch_fetch_heads(const prom_segment_t *seg, const prom_shard_t *shard,
     prom_entry_t **entries, size_t n)
 {
     size_t           i;
@@ -146,7 +153,7 @@ prom_batch_resolve_shard(prom_tsdb_t *db, uint32_t number,
     seg = db->segment;
     shard = prom_shard_lock(seg, number);
 
-    prom_batch_fetch(seg, shard, entries, n);
+    prom_batch_fetch_heads(seg, shard, entries, n);
 
     rc = PROM_OK;
 

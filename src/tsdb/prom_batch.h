@@ -93,6 +93,9 @@ uint32_t prom_batch_guess(const prom_tsdb_t *db, uint32_t prev,
 uint32_t prom_batch_guess_set(const prom_tsdb_t *db, uint32_t prev,
     prom_str_t run, uint8_t *order);
 
+/* A series that is known without having been looked at: it will be. */
+void prom_batch_fetch(const prom_tsdb_t *db, uint32_t series);
+
 uint64_t prom_batch_hash(const prom_tsdb_t *db, prom_str_t key);
 
 /* One series by its key, 0 where there is none.  Takes its shard's lock. */

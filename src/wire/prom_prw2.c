@@ -79,16 +79,29 @@ prom_prw2_open(prom_prw2_t *reader, prom_str_t body, prom_msg_t *msg)
 #define PROM_PRW2_HIGH  UINT64_C(0x8080808080808080)
 
 
+/* A reference of up to five bytes in the low bits; of more, the low 32 bits. */
+
+static inline uint32_t
+prom_prw2_long_ref(uint64_t v)
+{
+    return (uint32_t) ((v & 0x7f)
+                       | (v >> 1 & UINT64_C(0x7f) << 7)
+                       | (v >> 2 & UINT64_C(0x7f) << 14)
+                       | (v >> 3 & UINT64_C(0x7f) << 21)
+                       | (v >> 4 & UINT64_C(0x7f) << 28));
+}
+
+
 /*
  * Packed references, eight bytes at a time: a byte without its high bit ends
- * one, and where they end is known for all of a word at once.  Of long ones
- * the low 32 bits count, which five bytes hold.
+ * one, and where they end is known for all of a word at once.
  */
 static uint32_t *
 prom_prw2_words(const uint8_t **pos, const uint8_t *end, uint32_t *refs)
 {
+    bool            few;
     unsigned        from, to;
-    uint64_t        word, ends, v;
+    uint64_t        word, more, ends, v;
     const uint8_t  *p;
 
     for (p = *pos; end - p >= 8; p += from / 8) {
@@ -99,21 +112,24 @@ prom_prw2_words(const uint8_t **pos, const uint8_t *end, uint32_t *refs)
 #endif
 
         from = 0;
+        more = word & PROM_PRW2_HIGH;
         ends = ~word & PROM_PRW2_HIGH;
 
         if (ends == 0) {
             break;
         }
 
+        /* none of more than two bytes: so it is below 16384 symbols */
+
+        few = (more & more >> 8) == 0;
+
         for ( /* void */ ; ends != 0; ends &= ends - 1) {
             to = (unsigned) __builtin_ctzll(ends) + 1;
             v = word << (64 - to) >> (64 - to + from);
 
-            *refs++ = (uint32_t) ((v & 0x7f)
-                                  | (v >> 1 & UINT64_C(0x7f) << 7)
-                                  | (v >> 2 & UINT64_C(0x7f) << 14)
-                                  | (v >> 3 & UINT64_C(0x7f) << 21)
-                                  | (v >> 4 & UINT64_C(0x7f) << 28));
+            *refs++ = prom_likely(few)
+                      ? (uint32_t) ((v & 0x7f) | (v >> 1 & 0x3f80))
+                      : prom_prw2_long_ref(v);
             from = to;
         }
     }
