@@ -220,7 +220,7 @@ for my $case (
         . '1, new value 2', -7 ],
     [ 'minus zero', [ [ 0, -7 ] ], [ [ \pack('d<', -0.0), -7 ] ],
         'duplicate sample for timestamp %d; overrides not allowed: existing '
-        . '0, new value 0', -7 ],
+        . '0, new value -0', -7 ],
     [ 'another NaN', [ [ 'NaN', -7 ] ],
         [ [ \pack('H16', '000000000000f87f'), -7 ] ],
         'duplicate sample for timestamp %d; overrides not allowed: existing '

@@ -271,7 +271,7 @@ for my $case (
         . 'existing 1, new value 2' ] ],
     [ 'minus zero', [ [ 0, -7 ] ], [ [ \pack('d<', -0.0), -7 ] ], 0, '0@-7',
         [ -7, 'duplicate sample for timestamp %d; overrides not allowed: '
-        . 'existing 0, new value 0' ] ],
+        . 'existing 0, new value -0' ] ],
     [ 'an older one', [ [ 1, -7 ] ], [ [ 1, -8 ] ], 0, '1@-7',
         [ -8, 'out of order sample: timestamp %d' ] ],
     [ 'an old one and a new one', [ [ 1, -7 ] ], [ [ 1, -8 ], [ 2, -6 ] ], 1,
