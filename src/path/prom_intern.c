@@ -13,7 +13,6 @@
 
 
 #define PROM_INTERN_STORES   16
-#define PROM_INTERN_REFS     128        /* of a series; more is not learned */
 #define PROM_INTERN_SYMBOLS  (1u << 19)
 #define PROM_INTERN_BYTES    (64u << 20)        /* of symbols */
 #define PROM_INTERN_WORDS    (24u << 20)        /* of entries, 96 MiB */
@@ -52,12 +51,7 @@ struct prom_intern_s {
     uint32_t         entries_size;      /* a power of two */
     uint32_t         entries_used;
 
-    /* of this request */
-    prom_vec_t       numbers;           /* uint32_t: of its symbols, 0: not
-                                           looked up yet */
-    uint32_t         last;              /* the entry of the series before */
-    uint32_t         n;
-    uint32_t         wanted[PROM_INTERN_REFS];
+    uint32_t         epoch;             /* raised when all is forgotten */
 };
 
 
@@ -85,7 +79,7 @@ prom_intern_clear(prom_intern_t *intern)
     intern->entries = NULL;
     intern->entries_size = 0;
     intern->entries_used = 0;
-    intern->last = 0;
+    intern->epoch++;
 }
 
 
@@ -119,19 +113,33 @@ prom_intern_get(const prom_tsdb_t *db)
 }
 
 
-bool
-prom_intern_begin(prom_intern_t *intern, size_t symbols)
-{
-    intern->last = 0;
-    intern->numbers.n = 0;
+/* Of numbers and entries nothing is known, or nothing any more. */
 
-    if (!prom_vec_reserve(&intern->numbers, symbols, sizeof(uint32_t))) {
+static void
+prom_intern_reset(const prom_intern_t *intern, prom_intern_run_t *run)
+{
+    run->epoch = intern->epoch;
+    run->last = 0;
+    run->n = 0;
+
+    if (run->numbers.n > 0) {
+        memset(run->numbers.data, 0, run->numbers.n * sizeof(uint32_t));
+    }
+}
+
+
+bool
+prom_intern_begin(const prom_intern_t *intern, prom_intern_run_t *run,
+    size_t symbols)
+{
+    run->numbers.n = 0;
+
+    if (!prom_vec_reserve(&run->numbers, symbols, sizeof(uint32_t))) {
         return false;
     }
 
-    if (symbols > 0) {
-        memset(intern->numbers.data, 0, symbols * sizeof(uint32_t));
-    }
+    run->numbers.n = symbols;
+    prom_intern_reset(intern, run);
 
     return true;
 }
@@ -225,16 +233,16 @@ prom_intern_number(prom_intern_t *intern, prom_str_t text)
 }
 
 
-/* The numbers of references into intern->wanted. */
+/* The numbers of references into run->wanted. */
 
 static bool
-prom_intern_translate(prom_intern_t *intern, const prom_str_t *symbols,
-    const uint32_t *refs, size_t n)
+prom_intern_translate(prom_intern_t *intern, prom_intern_run_t *run,
+    const prom_str_t *symbols, const uint32_t *refs, size_t n)
 {
     size_t     i;
     uint32_t  *numbers, number;
 
-    numbers = intern->numbers.data;
+    numbers = run->numbers.data;
 
     for (i = 0; i < n; i++) {
         number = numbers[refs[i]];
@@ -249,7 +257,7 @@ prom_intern_translate(prom_intern_t *intern, const prom_str_t *symbols,
             numbers[refs[i]] = number;
         }
 
-        intern->wanted[i] = number;
+        run->wanted[i] = number;
     }
 
     return true;
@@ -257,31 +265,34 @@ prom_intern_translate(prom_intern_t *intern, const prom_str_t *symbols,
 
 
 uint32_t
-prom_intern_guess(prom_intern_t *intern, const prom_str_t *symbols,
-    const uint32_t *refs, size_t n, uint64_t generation)
+prom_intern_guess(prom_intern_t *intern, prom_intern_run_t *run,
+    const prom_str_t *symbols, const uint32_t *refs, size_t n,
+    uint64_t generation)
 {
     uint32_t              offset;
     prom_intern_entry_t  *entry;
 
-    intern->n = 0;
+    if (prom_unlikely(run->epoch != intern->epoch)) {
+        prom_intern_reset(intern, run);
+    }
+
+    run->n = 0;
 
     if (n > PROM_INTERN_REFS) {
         return 0;
     }
 
-    if (!prom_intern_translate(intern, symbols, refs, n)) {
+    if (!prom_intern_translate(intern, run, symbols, refs, n)) {
 
         /* too many symbols over time: what is still in use comes again */
 
         prom_intern_clear(intern);
-        memset(intern->numbers.data, 0,
-               intern->numbers.room * sizeof(uint32_t));
         return 0;
     }
 
-    intern->n = (uint32_t) n;
+    run->n = (uint32_t) n;
 
-    offset = intern->last ? prom_intern_entry(intern, intern->last)->next : 0;
+    offset = run->last ? prom_intern_entry(intern, run->last)->next : 0;
 
     if (offset == 0) {
         return 0;
@@ -292,12 +303,12 @@ prom_intern_guess(prom_intern_t *intern, const prom_str_t *symbols,
                        + 4 * n);
 
     if (entry->n != n || entry->generation != generation
-        || memcmp(entry->numbers, intern->wanted, n * sizeof(uint32_t)) != 0)
+        || memcmp(entry->numbers, run->wanted, n * sizeof(uint32_t)) != 0)
     {
         return 0;
     }
 
-    intern->last = offset;
+    run->last = offset;
 
     return entry->series;
 }
@@ -342,7 +353,7 @@ prom_intern_grow_entries(prom_intern_t *intern)
 /* The entry of a series, made where there is none; 0: no room. */
 
 static uint32_t
-prom_intern_place(prom_intern_t *intern, uint32_t series)
+prom_intern_place(prom_intern_t *intern, uint32_t series, uint32_t n)
 {
     size_t                want;
     uint32_t              k, offset;
@@ -364,7 +375,7 @@ prom_intern_place(prom_intern_t *intern, uint32_t series)
 
             /* its numbers may have become more: then it moves */
 
-            if (entry->n >= intern->n) {
+            if (entry->n >= n) {
                 return intern->entries[k];
             }
 
@@ -375,7 +386,7 @@ prom_intern_place(prom_intern_t *intern, uint32_t series)
 
     /* an even number of words keeps generations aligned */
 
-    want = (PROM_ENTRY_WORDS + intern->n + 1) & ~(size_t) 1;
+    want = (PROM_ENTRY_WORDS + n + 1) & ~(size_t) 1;
 
     if (intern->words.n + want > PROM_INTERN_WORDS
         || !prom_vec_reserve(&intern->words, want + 2, sizeof(uint32_t)))
@@ -398,32 +409,32 @@ prom_intern_place(prom_intern_t *intern, uint32_t series)
 
 
 void
-prom_intern_learn(prom_intern_t *intern, uint32_t series,
-    uint64_t generation)
+prom_intern_learn(prom_intern_t *intern, prom_intern_run_t *run,
+    uint32_t series, uint64_t generation)
 {
     uint32_t              offset;
     prom_intern_entry_t  *entry;
 
-    if (intern->n == 0) {
+    if (run->n == 0) {
         return;
     }
 
-    offset = prom_intern_place(intern, series);
+    offset = prom_intern_place(intern, series, run->n);
 
     if (offset == 0) {
-        intern->last = 0;
+        run->last = 0;
         return;
     }
 
     entry = prom_intern_entry(intern, offset);
     entry->series = series;
     entry->generation = generation;
-    entry->n = intern->n;
-    memcpy(entry->numbers, intern->wanted, intern->n * sizeof(uint32_t));
+    entry->n = run->n;
+    memcpy(entry->numbers, run->wanted, run->n * sizeof(uint32_t));
 
-    if (intern->last != 0) {
-        prom_intern_entry(intern, intern->last)->next = offset;
+    if (run->last != 0) {
+        prom_intern_entry(intern, run->last)->next = offset;
     }
 
-    intern->last = offset;
+    run->last = offset;
 }

@@ -25,28 +25,48 @@
 
 
 #include "../base/prom_base.h"
+#include "../base/prom_vec.h"
 #include "../tsdb/prom_tsdb.h"
 
 
+#define PROM_INTERN_REFS  128           /* of a series; more is not learned */
+
+
 typedef struct prom_intern_s  prom_intern_t;
+
+
+/*
+ * What belongs to one request: requests of a process take turns, and an index
+ * is another symbol in each.  Zeroed is new; the owner frees `numbers'.
+ */
+typedef struct {
+    prom_vec_t  numbers;                /* uint32_t: of its symbols, 0: not
+                                           looked up yet */
+    uint32_t    epoch;                  /* of the memory they are from */
+    uint32_t    last;                   /* the entry of the series before */
+    uint32_t    n;                      /* the last guess: what was wanted */
+    uint32_t    wanted[PROM_INTERN_REFS];
+} prom_intern_run_t;
 
 
 /* The memory of this thread about one store; NULL: none can be had. */
 prom_intern_t *prom_intern_get(const prom_tsdb_t *db);
 
 /* A request with this many symbols begins; false: no memory, do without. */
-bool prom_intern_begin(prom_intern_t *intern, size_t symbols);
+bool prom_intern_begin(const prom_intern_t *intern, prom_intern_run_t *run,
+    size_t symbols);
 
 /*
  * The series that these references were the last time, if they are those of
  * the entry that should come next; 0 if not.  The references exist.
  */
-uint32_t prom_intern_guess(prom_intern_t *intern, const prom_str_t *symbols,
-    const uint32_t *refs, size_t n, uint64_t generation);
-
-/* What the references of the last guess turned out to be. */
-void prom_intern_learn(prom_intern_t *intern, uint32_t series,
+uint32_t prom_intern_guess(prom_intern_t *intern, prom_intern_run_t *run,
+    const prom_str_t *symbols, const uint32_t *refs, size_t n,
     uint64_t generation);
+
+/* What the references of the last guess of this request turned out to be. */
+void prom_intern_learn(prom_intern_t *intern, prom_intern_run_t *run,
+    uint32_t series, uint64_t generation);
 
 
 #endif /* _PROM_INTERN_H_INCLUDED_ */

@@ -199,7 +199,8 @@ prom_write_begin(prom_write_t *write)
         write->intern = prom_intern_get(&write->db);
 
         if (write->intern != NULL
-            && !prom_intern_begin(write->intern, write->prw2.symbols.n))
+            && !prom_intern_begin(write->intern, &write->interned,
+                                  write->prw2.symbols.n))
         {
             write->intern = NULL;
         }
@@ -657,6 +658,8 @@ prom_write_close(prom_write_t *write)
         prom_vec_reset(&write->prw2.symbols, sizeof(prom_str_t),
                        PROM_WRITE_KEEP);
         prom_vec_reset(&write->prw2.refs, sizeof(uint32_t), PROM_WRITE_KEEP);
+        prom_vec_reset(&write->interned.numbers, sizeof(uint32_t),
+                       PROM_WRITE_KEEP);
 
         prom_write_spare = write;
         return;
@@ -669,6 +672,7 @@ prom_write_close(prom_write_t *write)
     prom_vec_free(&write->entries);
     prom_vec_free(&write->made);
     prom_vec_free(&write->messages);
+    prom_vec_free(&write->interned.numbers);
     prom_prw2_close(&write->prw2);
     free(write);
 }

@@ -281,7 +281,8 @@ prom_write_find_symbols(prom_write_t *write, prom_entry_t *entry,
     prw2 = &write->prw2;
 
     if (prom_likely(write->intern != NULL)) {
-        entry->series = prom_intern_guess(write->intern, prw2->symbols.data,
+        entry->series = prom_intern_guess(write->intern, &write->interned,
+                                          prw2->symbols.data,
                                           prw2->refs.data, prw2->refs.n,
                                           write->batch.generation);
 
@@ -303,7 +304,7 @@ prom_write_find_symbols(prom_write_t *write, prom_entry_t *entry,
     rc = prom_write_find_bytes(write, entry, series, raw);
 
     if (rc == PROM_OK && entry->series != 0 && write->intern != NULL) {
-        prom_intern_learn(write->intern, entry->series,
+        prom_intern_learn(write->intern, &write->interned, entry->series,
                           write->batch.generation);
     }
 

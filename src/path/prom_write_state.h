@@ -46,6 +46,7 @@ struct prom_write_s {
     prom_prw1_t            prw1;
     prom_prw2_t            prw2;
     prom_intern_t         *intern;      /* 2.0, NULL: do without */
+    prom_intern_run_t      interned;    /* this request's part of it */
     prom_batch_t           batch;
 
     uint32_t               last;        /* the series found last */

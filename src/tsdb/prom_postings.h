@@ -24,7 +24,6 @@
 #include "prom_segment.h"
 
 
-#define PROM_ID_NONE  UINT32_MAX
 
 
 typedef struct {

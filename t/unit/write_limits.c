@@ -354,6 +354,112 @@ test_many(void)
 }
 
 
+/*
+ * Two requests of version 2.0 take turns, as slices of an event loop do, and
+ * the same index is another symbol in each.  What one leaves behind must not
+ * be taken for the other's, neither now nor by who comes later.
+ */
+
+#define TURNS  50000
+
+static void
+turns(unsigned first, int64_t time)
+{
+    unsigned  i;
+    char      id[32];
+
+    enc_str(&enc, 4, "__name__");
+    enc_str(&enc, 4, "many");
+    enc_str(&enc, 4, "id");
+
+    for (i = 0; i < TURNS; i++) {
+        snprintf(id, sizeof(id), "%u", first + i);
+        enc_str(&enc, 4, id);
+        enc_open(&enc, 5);
+        enc_raw(&enc, "0a 03 00 01 02");
+        enc_int(&enc, 1, i + 3);
+        enc_sample(&enc, time, first + i);
+        enc_close(&enc);
+    }
+}
+
+
+static void
+both(int64_t time)
+{
+    unsigned  i, n;
+    char      id[32];
+
+    enc_str(&enc, 4, "__name__");
+    enc_str(&enc, 4, "many");
+    enc_str(&enc, 4, "id");
+
+    for (i = 0; i < 2 * TURNS - 2; i++) {
+        n = i % 2 ? TURNS + i / 2 + 1 : i / 2;
+        snprintf(id, sizeof(id), "%u", n);
+        enc_str(&enc, 4, id);
+        enc_open(&enc, 5);
+        enc_raw(&enc, "0a 03 00 01 02");
+        enc_int(&enc, 1, i + 3);
+        enc_sample(&enc, time, n);
+        enc_close(&enc);
+    }
+}
+
+
+static void
+test_interleaved(void)
+{
+    int            slices;
+    unsigned       i, id, value, bad;
+    prom_str_t     body;
+    prom_write_t  *write;
+
+    fresh(128 << 20);
+
+    for (i = 0; i < 3; i++) {
+        turns(0, T0 + i);
+        put(2);
+        turns(TURNS, T0 + i);
+        put(2);
+    }
+
+    turns(0, T0 + 10);
+    body = packed(&enc);
+    write = prom_write_open(&store.db, &conf, PROM_WRITE_V2);
+    prom_write_start(write, body, now);
+    enc_start(&enc);
+
+    for (slices = 0; prom_write_run(write) == PROM_AGAIN; slices++) {
+        turns(TURNS, T0 + 10 + slices);
+        put(2);
+    }
+
+    tap_ok(slices > 0, "interleaved: the first was left %d times", slices);
+    finish(write);
+    answers(204, "", "interleaved: the first");
+
+    both(T0 + 1000);
+    put(2);
+    answers(204, "", "interleaved: who comes later");
+
+    read_back();
+    bad = n_lines == 0;
+
+    for (i = 0; i < n_lines; i++) {
+        if (sscanf(lines[i], "{__name__=\"many\", id=\"%u\"} %u@", &id,
+                   &value) != 2
+            || id != value)
+        {
+            bad++;
+        }
+    }
+
+    tap_is_int(bad, 0, "interleaved: each series has its own values");
+    tap_is_int(stats().series, 2 * TURNS, "interleaved: and none is new");
+}
+
+
 /* Long requests: left in the middle, and disturbed by others. */
 
 static void
@@ -627,6 +733,7 @@ main(void)
     test_crowds();
     test_many();
     test_slices();
+    test_interleaved();
     test_anew();
     test_full();
     test_memory_of_v2();
