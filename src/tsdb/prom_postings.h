@@ -24,8 +24,6 @@
 #include "prom_segment.h"
 
 
-
-
 typedef struct {
     uint32_t  n;
     uint32_t  a;
